@@ -1,0 +1,64 @@
+"""One class per failure. Each message says what is wrong, where, the likely causes and the repair."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+
+class OrebridgeError(Exception):
+    """Anything Orebridge refuses to do. `exit_code` is what the command line returns."""
+
+    exit_code = 1
+
+
+class TableErrors(OrebridgeError):
+    """A folder of tables has faults; all are listed (file, line, column, what, repair). Correct the rows and load again."""
+
+    exit_code = 3
+
+    def __init__(self, faults: Sequence[str]) -> None:
+        self.faults = list(faults)
+        super().__init__(f"{len(self.faults)} fault(s) in the tables; nothing was loaded:\n" + "\n".join(self.faults))
+
+
+class UnitError(OrebridgeError):
+    """A unit or basis cannot be converted. Use a unit and basis listed in the documentation of units."""
+
+    exit_code = 3
+
+
+class UnknownLabel(OrebridgeError):
+    """A name is not in the network or the tables. The message offers the nearest valid names."""
+
+    exit_code = 4
+
+
+class ShockError(OrebridgeError):
+    """A shock file is malformed or touches nothing. The message names the file, line and the nearest valid name."""
+
+    exit_code = 4
+
+
+class NetworkError(OrebridgeError):
+    """The tables load but do not make a consistent supply network. The message names the node and the rows involved."""
+
+    exit_code = 5
+
+
+class ProgramError(OrebridgeError):
+    """A model was assembled wrongly (NaN, shape, unknown column). It is a fault of the code or of an unchecked figure."""
+
+    exit_code = 6
+
+
+class NotOptimal(OrebridgeError):
+    """The solver returned no optimal solution, so there is no plan. For infeasible models the message lists an
+    irreducible set of conflicting limits by label."""
+
+    exit_code = 6
+
+
+class OutputError(OrebridgeError):
+    """A result could not be written (full disk, no permission). Nothing half-written is left behind."""
+
+    exit_code = 7
