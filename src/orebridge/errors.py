@@ -12,7 +12,7 @@ class OrebridgeError(Exception):
 
 
 class TableErrors(OrebridgeError):
-    """A folder of tables has faults; all are listed (file, line, column, what, repair). Correct the rows and load again."""
+    """A folder of tables has faults; all are listed (file, line, column, what, repair). Correct and load again."""
 
     exit_code = 3
 
@@ -46,7 +46,7 @@ class NetworkError(OrebridgeError):
 
 
 class ProgramError(OrebridgeError):
-    """A model was assembled wrongly (NaN, shape, unknown column). It is a fault of the code or of an unchecked figure."""
+    """A model was assembled wrongly (NaN, shape, unknown column). A fault of the code or of an unchecked figure."""
 
     exit_code = 6
 

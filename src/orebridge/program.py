@@ -185,7 +185,7 @@ class Program:
             at = int(np.argmax((size < COEFFICIENT_RANGE[0]) | (size > COEFFICIENT_RANGE[1])))
             column = int(np.searchsorted(matrix.indptr, at, side="right") - 1)
             raise ProgramError(
-                f"{self.name}: coefficient {matrix.data[at]:g} at row {self.row_label(int(matrix.indices[at]))}, column "
+                f"{self.name}: coefficient {matrix.data[at]:g} at {self.row_label(int(matrix.indices[at]))}, column "
                 f"{self.column_label(column)} is outside {COEFFICIENT_RANGE}; check the unit of the figure behind it."
             )
         return matrix

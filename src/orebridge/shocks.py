@@ -437,7 +437,7 @@ class _Resolver:
         missing = sorted(set(hit["commodity"][np.isnan(price)]))
         if missing:
             raise ShockError(
-                f"{self.place}: no price for {', '.join(missing)}, so a tariff cannot be put in USD; add a row to prices.csv."
+                f"{self.place}: no price for {', '.join(missing)}, so a tariff has no USD value; add a row to prices.csv."
             )
         premium = dict(zip(hit["route"], price * float(keys["rate"]), strict=True))
         return [("premium_usd", label, month, value) for month in months for label, value in premium.items()]

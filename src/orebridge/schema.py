@@ -1,0 +1,65 @@
+"""The schema of the tables, itself a table (`data/attributes.csv`), read by code and documentation alike."""
+
+from __future__ import annotations
+
+import csv
+from dataclasses import dataclass
+from functools import cache
+from importlib import resources
+
+# What a fact table's `value` measures; anything not listed is a mass per year of the row's commodity or site.
+VALUE_KIND = {
+    "contents": "t/t", "recipe_terms": "t/t", "trade_factors": "t/t", "host_rates": "t/t",
+    "process_days": "days", "stock_days": "days", "transit": "days", "qualifications": "months",
+    "accepted_shares": "share", "recipe_mix": "share", "tiers": "share", "values": "USD/t", "prices": "price",
+    "limits": "any", "assumptions": "any", "baskets": "share", "project_support": "any", "tariffs": "share",
+    "facilities": "any", "trade": "gross",
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Attribute:
+    """One column of one table."""
+
+    table: str
+    name: str
+    type: str
+    required: bool
+    default: str
+    key: bool
+    description: str
+
+    @property
+    def choices(self) -> tuple[str, ...]:
+        """Allowed words of an enumeration, else empty."""
+        return tuple(self.type[5:].split("|")) if self.type.startswith("enum:") else ()
+
+
+@cache
+def schema() -> dict[str, dict[str, Attribute]]:
+    """Tables and their attributes; fact tables include the attributes every fact has."""
+    text = (resources.files("orebridge") / "data" / "attributes.csv").read_text(encoding="utf-8")
+    tables: dict[str, dict[str, Attribute]] = {}
+    for row in csv.DictReader(text.splitlines()):
+        item = Attribute(
+            row["table"], row["attribute"], row["type"], row["required"] == "yes", row["default"], row["key"] == "key",
+            row["description"],
+        )  # fmt: skip
+        tables.setdefault(item.table, {})[item.name] = item
+    common = tables.pop("*")
+    structural = {"sources", "chains", "commodities", "processes", "recipes", "sites", "transit_zones", "withheld"}
+    for name, attributes in tables.items():
+        if name not in structural:
+            for key, attribute in common.items():
+                attributes.setdefault(key, attribute)
+    return tables
+
+
+def is_fact_table(table: str) -> bool:
+    """Whether rows of the table carry a value with unit, basis and range."""
+    return "value" in schema()[table]
+
+
+def keys_of(table: str) -> list[str]:
+    """The columns that together name a row."""
+    return [name for name, attribute in schema()[table].items() if attribute.key]
