@@ -83,9 +83,8 @@ def test_odd_coefficient_is_refused():
     p = Program("units")
     x = p.columns("ship", {"r": ["a"]})
     row = p.rows("balance", {"n": ["n"]}, lower=1.0)
-    p.terms(row.ids, x.ids, 1e12)
     with pytest.raises(ProgramError, match="check the unit"):
-        p.solve()
+        p.terms(row.ids, x.ids, 1e12)
 
 
 def test_unknown_label():

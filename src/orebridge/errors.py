@@ -57,6 +57,13 @@ class NotOptimal(OrebridgeError):
 
     exit_code = 6
 
+    def __init__(self, message: str, status: str = "", labels: Sequence[str] = ()) -> None:
+        #: "infeasible", "unbounded" or the solver's own word.
+        self.status = status
+        #: All conflicting limits (infeasible) or endless columns (unbounded); the message lists the first ones.
+        self.labels = list(labels)
+        super().__init__(message)
+
 
 class OutputError(OrebridgeError):
     """A result could not be written (full disk, no permission). Nothing half-written is left behind."""

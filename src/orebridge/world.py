@@ -10,7 +10,7 @@ from pathlib import Path
 import pandas as pd
 
 from orebridge.errors import UnknownLabel
-from orebridge.schema import keys_of
+from orebridge.schema import is_fact_table, keys_of
 from orebridge.tables import bundled_folder, load_tables, preferred
 
 
@@ -23,7 +23,8 @@ class World:
 
     def facts(self, table: str) -> pd.DataFrame:
         """The rows used: one per key, the preferred one where sources disagree."""
-        return preferred(self.tables[table], keys_of(table))
+        frame = self.tables[table]
+        return preferred(frame, keys_of(table)) if is_fact_table(table) else frame
 
     def value(self, table: str, **key: str) -> float:
         """One figure by its key; raises UnknownLabel if it is not stated."""
@@ -53,6 +54,7 @@ def load_world(folder: str | Path | None = None, overlay: str | Path | None = No
     tables = load_tables(Path(folder) if folder else bundled_folder(), Path(overlay) if overlay else None)
     digest = hashlib.sha256()
     for name in sorted(tables):
-        text = tables[name].drop(columns=["file", "line"]).astype(str).agg("|".join, axis=1)
-        digest.update("\n".join([name, *sorted(text)]).encode())
+        frame = tables[name].drop(columns=["file", "line"])
+        lines = sorted("|".join(map(str, row)) for row in frame.itertuples(index=False, name=None))
+        digest.update("\n".join([name, *lines]).encode())
     return World(tables, digest.hexdigest()[:12])

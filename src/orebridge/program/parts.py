@@ -1,0 +1,374 @@
+"""The solver side of a program: connected components solved apart, each in an engine that stays warm.
+
+Two columns belong to the same component if a chain of rows links them. Solving components apart gives the same optimum
+(the objective is a sum over them), takes less time than the whole, and a change in one leaves the others alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from orebridge.errors import NotOptimal, ProgramError
+from orebridge.program.data import KEYS, Data
+from orebridge.program.engine import Arrays, Basis, Engine, Outcome
+from orebridge.program.families import Floats, Ints
+from orebridge.program.solution import Piece
+
+if TYPE_CHECKING:
+    from scipy import sparse
+
+# Components smaller than this share an engine: below it the calls cost more than the solving.
+SMALL_PART = 400
+MOST_LABELS = 12
+# A base solution counts as satisfying a tighter limit up to this, relative to the limit and at least absolute.
+SATISFIED = 1e-9
+KINDS = {"cost": "cost", "lower": "columns", "upper": "columns", "row_lower": "rows", "row_upper": "rows"}
+
+
+@dataclass
+class Changes:
+    """Ids whose figures changed since some moment, per kind of figure."""
+
+    ids: dict[str, list[Ints]] = field(default_factory=dict)
+
+    def add(self, kind: str, ids: Ints) -> None:
+        """Note changed ids."""
+        known = self.ids.setdefault(kind, [])
+        known.append(ids)
+        if len(known) > 200:
+            known[:] = [np.unique(np.concatenate(known))]
+
+    def get(self, kind: str) -> Ints:
+        """Changed ids, each once."""
+        known = self.ids.get(kind, [])
+        return np.unique(np.concatenate(known)) if known else np.zeros(0, np.int32)
+
+
+@dataclass
+class Part:
+    """One or more components in one engine. `columns` and `rows` are ids in the whole program, ascending."""
+
+    columns: Ints
+    rows: Ints
+    engine: Engine | None = None
+    #: Of the last solve; None as soon as a figure changes.
+    outcome: Outcome | None = None
+    base: tuple[Basis, Outcome] | None = None
+    #: Statuses to start from (None for what is new), taken over from the parts this one replaces.
+    start: tuple[Any, Any] | None = None
+    untold: Changes = field(default_factory=Changes)
+    since_base: Changes = field(default_factory=Changes)
+    since_solve: set[str] = field(default_factory=set)
+    solved: bool = False
+
+
+def components(matrix: sparse.csc_array) -> tuple[Ints, Ints]:
+    """Number of the connected component of every column and of every row."""
+    from scipy import sparse
+    from scipy.sparse import csgraph
+
+    n_rows, n_cols = matrix.shape
+    size = n_rows + n_cols
+    start = np.concatenate([matrix.indptr, np.full(n_rows, matrix.nnz, dtype=matrix.indptr.dtype)])
+    links = (np.ones(matrix.nnz, dtype=np.int8), matrix.indices + np.int32(n_cols), start)
+    _, label = csgraph.connected_components(sparse.csr_array(links, shape=(size, size)), directed=False)
+    return label[:n_cols].astype(np.int32), label[n_cols:].astype(np.int32)
+
+
+def _gather_small(columns: Ints, rows: Ints) -> tuple[Ints, Ints, int]:
+    """Let small components share a number; returns the new numbers and how many there are."""
+    count = int(max(columns.max(initial=-1), rows.max(initial=-1))) + 1
+    size = np.bincount(columns, minlength=count) + np.bincount(rows, minlength=count)
+    small = size < SMALL_PART
+    number = np.empty(count, dtype=np.int32)
+    number[~small] = np.arange(int((~small).sum()))
+    shared = np.cumsum(size[small]) // SMALL_PART
+    number[small] = int((~small).sum()) + np.unique(shared, return_inverse=True)[1].astype(np.int32)
+    return number[columns], number[rows], int(number.max(initial=-1)) + 1
+
+
+def _groups(number: Ints, count: int) -> list[Ints]:
+    order = np.argsort(number, kind="stable").astype(np.int32)
+    return np.split(order, np.cumsum(np.bincount(number, minlength=count))[:-1])
+
+
+class Parts:
+    """All engines of a program."""
+
+    def __init__(self, data: Data, apart: bool) -> None:
+        self._data, self._apart = data, apart
+        self._parts: list[Part] = []
+        self._part_of: dict[str, Ints] = {}
+        self._local: dict[str, Ints] = {}
+        self._base: dict[str, Floats] = {}
+        self._stale = True
+
+    @property
+    def live(self) -> bool:
+        """Whether a solver holds the program."""
+        return bool(self._parts)
+
+    # --- changes ----------------------------------------------------------------------------------------------
+    def restructure(self) -> None:
+        """Columns, rows or coefficients were added; the next solve hands the model over anew, from the old basis."""
+        self._stale = True
+
+    def note(self, key: str, ids: Ints) -> None:
+        """Figures of these columns or rows changed."""
+        if self._stale or not ids.size:
+            return
+        kind = KINDS[key]
+        owner = self._part_of["rows" if kind == "rows" else "columns"][ids]
+        first = int(owner[0])
+        groups = [(first, ids)] if (owner == first).all() else [(int(k), ids[owner == k]) for k in np.unique(owner)]
+        for k, own in groups:
+            part = self._parts[k]
+            part.outcome = None
+            part.since_solve.add(kind)
+            part.untold.add(kind, own)
+            if self._base:
+                part.since_base.add(kind, own)
+
+    def add_row(self, row: int, columns: Ints, values: Floats, lower: float, upper: float) -> Any:
+        """Add a row to the living engines if it stays inside one part, else hand over anew. Returns a memory."""
+        owners = np.unique(self._part_of["columns"][columns]) if not self._stale else np.zeros(0)
+        part = self._parts[int(owners[0])] if len(owners) == 1 else None
+        if part is None or part.engine is None:
+            self.restructure()
+            return None
+        self._tell(part)
+        memory = (part, part.base, part.engine.basis() if part.solved else None)
+        part.engine.add_row(self._local["columns"][columns], values, lower, upper)
+        self._part_of["rows"] = np.append(self._part_of["rows"], owners.astype(np.int32))
+        self._local["rows"] = np.append(self._local["rows"], np.int32(len(part.rows)))
+        part.rows = np.append(part.rows, np.int32(row))
+        part.outcome = part.base = None
+        part.since_solve.add("rows")
+        return memory
+
+    def cut_rows(self, n_rows: int, memories: Sequence[Any]) -> None:
+        """Forget the rows from id `n_rows` on and put back the bases that `add_row` remembered."""
+        if self._stale:
+            return
+        for part in self._parts:
+            gone = np.flatnonzero(part.rows >= n_rows).astype(np.int32)
+            if gone.size and part.engine is not None:
+                part.engine.drop_rows(gone)
+                part.rows = part.rows[: len(part.rows) - len(gone)]
+                part.outcome = None
+        self._part_of["rows"] = self._part_of["rows"][:n_rows]
+        self._local["rows"] = self._local["rows"][:n_rows]
+        for part, base, basis in reversed([memory for memory in memories if memory is not None]):
+            part.base = base
+            if basis is not None and len(part.rows) == part.engine.n_rows:
+                part.engine.set_basis(basis)
+
+    # --- handing over -----------------------------------------------------------------------------------------
+    def build(self) -> None:
+        """Split the program and, where a former part was solved, remember where its solve ended."""
+        data = self._data
+        former = self._statuses()
+        matrix = data.matrix()
+        if self._apart and data.n_cols:
+            column, row, count = _gather_small(*components(matrix))
+        else:
+            column, row, count = np.zeros(data.n_cols, np.int32), np.zeros(data.n_rows, np.int32), 1
+        pairs = zip(_groups(column, count), _groups(row, count), strict=True)
+        self._parts = [Part(columns, rows) for columns, rows in pairs]
+        self._part_of = {"columns": column, "rows": row}
+        self._local = {kind: np.empty(len(of), np.int32) for kind, of in self._part_of.items()}
+        for part in self._parts:
+            self._local["columns"][part.columns] = np.arange(len(part.columns))
+            self._local["rows"][part.rows] = np.arange(len(part.rows))
+            if former is not None:
+                part.start = (former[0][part.columns], former[1][part.rows])
+        self._base = {}
+        self._stale = False
+
+    def load(self) -> None:
+        """Hand every part over to its engine."""
+        if self._stale:
+            self.build()
+        for part in self._parts:
+            self._open(part)
+
+    def _statuses(self) -> tuple[Any, Any] | None:
+        if not any(part.solved for part in self._parts):
+            return None
+        columns = np.full(self._data.n_cols, None, dtype=object)
+        rows = np.full(self._data.n_rows, None, dtype=object)
+        for part in self._parts:
+            if part.engine is not None and part.solved:
+                kept = part.rows < self._data.n_rows
+                column_status, row_status = part.engine.basis().statuses()
+                columns[part.columns], rows[part.rows[kept]] = column_status, row_status[kept]
+        return columns, rows
+
+    def _open(self, part: Part) -> Engine:
+        if part.engine is not None:
+            return part.engine
+        data = self._data
+        figures = {key: data.array(key) for key in KEYS}
+        matrix = data.matrix()
+        index = matrix.indices
+        if len(self._parts) > 1:
+            for key in KEYS:
+                figures[key] = figures[key][part.rows if key.startswith("row") else part.columns]
+            matrix = matrix[:, part.columns]
+            index = self._local["rows"][matrix.indices]
+        value, scale = matrix.data, data.scale_of_rows()
+        if scale is not None:
+            value = value * scale[part.rows][index]
+            figures["row_lower"], figures["row_upper"] = (
+                figures[key] * scale[part.rows] for key in ("row_lower", "row_upper")
+            )
+        start = matrix.indptr.astype(np.int32, copy=False)
+        part.engine = Engine(data.name, Arrays(**figures, start=start, index=index.astype(np.int32, copy=False), value=value))
+        if part.start is not None:
+            part.engine.set_basis(part.engine.assemble_basis(*part.start))
+            part.start = None
+        part.untold = Changes()
+        return part.engine
+
+    def _tell(self, part: Part) -> None:
+        """Pass changed figures on to the engine."""
+        if part.engine is None or not part.untold.ids:
+            return
+        data, local = self._data, self._local
+        ids = part.untold.get("cost")
+        if ids.size:
+            part.engine.change_cost(local["columns"][ids], data.array("cost")[ids])
+        ids = part.untold.get("columns")
+        if ids.size:
+            part.engine.change_columns(local["columns"][ids], data.array("lower")[ids], data.array("upper")[ids])
+        ids = part.untold.get("rows")
+        ids = ids[ids < data.n_rows]
+        if ids.size:
+            scale = np.array([data.row_scale.get(int(i), 1.0) for i in ids]) if data.row_scale else 1.0
+            low, high = data.array("row_lower")[ids] * scale, data.array("row_upper")[ids] * scale
+            part.engine.change_rows(local["rows"][ids], low, high)
+        part.untold = Changes()
+
+    # --- solving ----------------------------------------------------------------------------------------------
+    def solve(self, from_base: bool, workers: int) -> list[Piece]:
+        """Solve what changed; parts whose figures did not change keep their outcome."""
+        if self._stale:
+            self.build()
+        todo = [part for part in self._parts if not self._known(part, from_base)]
+        if workers > 1 and len(todo) > 1:
+            from concurrent.futures import ThreadPoolExecutor
+
+            todo.sort(key=lambda part: -len(part.columns))
+            with ThreadPoolExecutor(workers) as pool:  # the solver works outside the interpreter's lock
+                words = list(pool.map(lambda part: self._run(part, from_base), todo))
+        else:
+            words = [self._run(part, from_base) for part in todo]
+        failed = [(part, word) for part, word in zip(todo, words, strict=True) if word]
+        if failed:
+            self._explain(failed)
+        scale = self._data.scale_of_rows()
+        return [
+            Piece(part.columns, part.rows, None if scale is None else scale[part.rows], part.outcome)
+            for part in self._parts
+            if part.outcome is not None
+        ]
+
+    def _run(self, part: Part, from_base: bool) -> str:
+        """Solve one part; returns "" or the solver's word for what it is instead of optimal."""
+        self._tell(part)
+        engine = self._open(part)
+        if from_base and part.base is not None:
+            engine.set_basis(part.base[0])
+        # Only costs changed: the last basis is still a feasible plan, and the primal simplex goes on from it.
+        primal = part.solved and part.since_solve == {"cost"} and not from_base
+        result = engine.run(primal)
+        part.solved = True
+        part.since_solve = set()
+        if isinstance(result, str):
+            return result
+        part.outcome = result
+        return ""
+
+    def keep_base(self) -> None:
+        """Keep basis, outcome and figures of the last solve as the base."""
+        if self._stale or any(part.outcome is None for part in self._parts):
+            raise ProgramError(f"{self._data.name}: solve before keeping the base; a figure changed since the last solve.")
+        for part in self._parts:
+            if part.engine is not None and part.outcome is not None:
+                part.base = (part.engine.basis(), part.outcome)
+            part.since_base = Changes()
+        self._base = {key: self._data.array(key).copy() for key in KEYS}
+
+    def _known(self, part: Part, from_base: bool) -> bool:
+        """Whether the outcome is known without a solve."""
+        if part.outcome is None and from_base and part.base is not None and self._base_holds(part, part.base[1]):
+            part.outcome = part.base[1]
+        return part.outcome is not None
+
+    def _base_holds(self, part: Part, base: Outcome) -> bool:
+        """Whether the base solution is still optimal: costs as in the base, limits only tighter, and all kept.
+
+        It stays feasible and nothing cheaper has become allowed. Its duals stay valid too: a limit that binds in the
+        base can only be tightened by cutting the base solution off.
+        """
+        for kind, keys in (("cost", ("cost",)), ("columns", ("lower", "upper")), ("rows", ("row_lower", "row_upper"))):
+            ids = part.since_base.get(kind)
+            ids = ids[ids < len(self._base[keys[0]])]
+            now = [self._data.array(key)[ids] for key in keys]
+            then = [self._base[key][ids] for key in keys]
+            differ = np.any([a != b for a, b in zip(now, then, strict=True)], axis=0) if ids.size else ids > 0
+            part.since_base.ids[kind] = [ids[differ]]
+            if not differ.any():
+                continue
+            if kind == "cost":
+                return False
+            low, high = now[0][differ], now[1][differ]
+            if (low < then[0][differ]).any() or (high > then[1][differ]).any():
+                return False
+            at = self._local[kind][ids[differ]]
+            value = base.columns[at] if kind == "columns" else base.rows[at] / self._row_scale(ids[differ])
+            slack = SATISFIED * np.maximum(1.0, np.abs(value))
+            if (value < low - slack).any() or (value > high + slack).any():
+                return False
+        return True
+
+    def _row_scale(self, rows: Ints) -> Floats:
+        return np.array([self._data.row_scale.get(int(row), 1.0) for row in rows])
+
+    # --- words ------------------------------------------------------------------------------------------------
+    def _explain(self, failed: Sequence[tuple[Part, str]]) -> None:
+        data = self._data
+        words = {word for _, word in failed}
+        labels: list[str] = []
+        for part, word in failed[:3]:
+            if part.engine is None:
+                continue
+            if word == "infeasible":
+                columns, rows = part.engine.conflict()
+                labels += [data.row_text(int(part.rows[row])) for row in rows]
+                labels += [data.column_text(int(part.columns[column])) for column in columns]
+            elif word == "unbounded":
+                labels += [data.column_text(int(part.columns[column])) for column in part.engine.ray()]
+        more = len(labels) - MOST_LABELS
+        shown = labels[:MOST_LABELS] + ([f"... and {more} more"] if more > 0 else [])
+        listing = "\n  ".join(shown or ["(the solver named none)"])
+        if "infeasible" in words:
+            raise NotOptimal(
+                f"{data.name}: no plan satisfies all limits (infeasible). These cannot hold together:\n  {listing}\n"
+                "Loosen one of them, or check the figures behind them.",
+                "infeasible",
+                labels,
+            )
+        if "unbounded" in words:
+            raise NotOptimal(
+                f"{data.name}: the cost falls without end (unbounded) along:\n  {listing}\n"
+                "Give one of them an upper bound, or check the sign of its cost.",
+                "unbounded",
+                labels,
+            )
+        word = sorted(words)[0]
+        raise NotOptimal(f"{data.name}: the solver stopped without an optimum ({word}).", word, labels)
