@@ -33,6 +33,7 @@ NAMED_BY = {
     "processes": "process",
     "sites": "site",
     "hosts": "host",
+    "projects": "project",
 }
 
 

@@ -31,7 +31,7 @@ class Data:
         self.row_scale: dict[int, float] = {}
         self._chunks: dict[str, list[Floats]] = {key: [] for key in KEYS}
         self._entries: list[tuple[Ints, Ints, Floats]] = []
-        self._matrix: Any = None
+        self._matrix: sparse.csc_array | None = None
 
     def append(self, key: str, values: Floats) -> None:
         """Append figures of new columns or rows."""
