@@ -6,8 +6,11 @@ Every status the solver returns is checked.
 
 from __future__ import annotations
 
+import os
+import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache, cached_property
 from typing import Any
@@ -38,7 +41,30 @@ def _highspy() -> Any:
     # Imported at first use: `orebridge --help` must not pay for it.
     import highspy
 
-    return highspy
+    module: Any = highspy
+    with _silence():
+        module.Highs()
+    return module
+
+
+@contextmanager
+def _silence() -> Iterator[None]:
+    """Send standard output nowhere: the first instance prints a banner that no option stops, into a user's JSON."""
+    try:
+        kept = os.dup(1)
+    except OSError:  # there is no standard output
+        yield
+        return
+    if sys.stdout is not None:
+        sys.stdout.flush()
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nowhere, 1)
+        yield
+    finally:
+        os.dup2(kept, 1)
+        os.close(kept)
+        os.close(nowhere)
 
 
 @dataclass(frozen=True)

@@ -189,16 +189,12 @@ class Program:
 
     def set_cost(self, columns: Ids, values: npt.ArrayLike) -> None:
         """Change costs of some columns in place."""
-        ids, value = np.broadcast_arrays(
-            self._ids("columns", columns, "costs"), np.asarray(values, dtype=np.float64)
-        )
+        ids, value = np.broadcast_arrays(self._ids("columns", columns, "costs"), np.asarray(values, dtype=np.float64))
         ids, value = ids.ravel(), value.ravel()
         self._check_costs(ids, value)
         self._set("cost", ids, value)
 
-    def set_bounds(
-        self, columns: Ids, lower: npt.ArrayLike | None = None, upper: npt.ArrayLike | None = None
-    ) -> None:
+    def set_bounds(self, columns: Ids, lower: npt.ArrayLike | None = None, upper: npt.ArrayLike | None = None) -> None:
         """Change bounds of columns in place; what is not given stays."""
         self._set_pair("columns", columns, lower, upper, ("lower", "upper"), self.column_label)
 

@@ -105,6 +105,7 @@ class Parts:
         self._part_of: dict[str, Ints] = {}
         self._local: dict[str, Ints] = {}
         self._base: dict[str, Floats] = {}
+        self._times_kept = 0
         self._stale = True
 
     @property
@@ -141,7 +142,7 @@ class Parts:
             self.restructure()
             return None
         self._tell(part)
-        memory = (part, part.base, part.engine.basis() if part.solved else None)
+        memory = (part, self._times_kept, len(part.rows), part.base, part.engine.basis() if part.solved else None)
         part.engine.add_row(self._local["columns"][columns], values, lower, upper)
         self._part_of["rows"] = np.append(self._part_of["rows"], owners.astype(np.int32))
         self._local["rows"] = np.append(self._local["rows"], np.int32(len(part.rows)))
@@ -159,12 +160,15 @@ class Parts:
             if gone.size and part.engine is not None:
                 part.engine.drop_rows(gone)
                 part.rows = part.rows[: len(part.rows) - len(gone)]
-                part.outcome = None
+                part.outcome = part.base = None
         self._part_of["rows"] = self._part_of["rows"][:n_rows]
         self._local["rows"] = self._local["rows"][:n_rows]
-        for part, base, basis in reversed([memory for memory in memories if memory is not None]):
-            part.base = base
-            if basis is not None and len(part.rows) == part.engine.n_rows:
+        for part, times_kept, size, base, basis in reversed([memory for memory in memories if memory is not None]):
+            if len(part.rows) != size:  # not the first of several rows added to this part
+                continue
+            # A base kept since then had the rows that are gone now.
+            part.base = base if times_kept == self._times_kept else None
+            if basis is not None:
                 part.engine.set_basis(basis)
 
     # --- handing over -----------------------------------------------------------------------------------------
@@ -227,7 +231,9 @@ class Parts:
                 figures[key] * scale[part.rows] for key in ("row_lower", "row_upper")
             )
         start = matrix.indptr.astype(np.int32, copy=False)
-        part.engine = Engine(data.name, Arrays(**figures, start=start, index=index.astype(np.int32, copy=False), value=value))
+        part.engine = Engine(
+            data.name, Arrays(**figures, start=start, index=index.astype(np.int32, copy=False), value=value)
+        )
         if part.start is not None:
             part.engine.set_basis(part.engine.assemble_basis(*part.start))
             part.start = None
@@ -296,12 +302,15 @@ class Parts:
     def keep_base(self) -> None:
         """Keep basis, outcome and figures of the last solve as the base."""
         if self._stale or any(part.outcome is None for part in self._parts):
-            raise ProgramError(f"{self._data.name}: solve before keeping the base; a figure changed since the last solve.")
+            raise ProgramError(
+                f"{self._data.name}: solve before keeping the base; a figure changed since the last solve."
+            )
         for part in self._parts:
             if part.engine is not None and part.outcome is not None:
                 part.base = (part.engine.basis(), part.outcome)
             part.since_base = Changes()
         self._base = {key: self._data.array(key).copy() for key in KEYS}
+        self._times_kept += 1
 
     def _known(self, part: Part, from_base: bool) -> bool:
         """Whether the outcome is known without a solve."""
