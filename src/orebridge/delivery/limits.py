@@ -78,7 +78,9 @@ def limits_of(network: SupplyNetwork, effects: Effects, horizon: Horizon) -> Lim
         labels = pd.Index(getattr(network, table)[column])
         at = labels.get_indexer(group["component"])
         if (at < 0).any():
-            raise ShockError(f"effects name {group['component'][at < 0].iloc[0]!r}, which is not in {table} of this network.")
+            raise ShockError(
+                f"effects name {group['component'][at < 0].iloc[0]!r}, which is not in {table} of this network."
+            )
         month = group["month"].to_numpy()
         inside = month <= horizon.reported
         arrays[str(name)][at[inside], month[inside] - 1] = group["value"].to_numpy()[inside]

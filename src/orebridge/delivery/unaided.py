@@ -74,9 +74,15 @@ def simulate_unaided(network: SupplyNetwork, limits: Limits, horizon: Horizon) -
         want_ship = share * y0
         site_room = np.minimum(capacity * limits.site_share[:, t], last + ramp)
         planned = np.bincount(site, x0, len(network.sites))
-        want_act = x0 * np.minimum(1.0, np.divide(site_room, planned, out=np.ones_like(planned), where=planned > 0))[site]
-        give = np.minimum(np.maximum(held - usable_floor, 0.0), np.maximum(release * limits.release_share[:, t], held * 0))
-        give = np.where(held > release, np.minimum(give, np.where(release > 0, release, held)), np.maximum(held - usable_floor, 0))
+        want_act = (
+            x0 * np.minimum(1.0, np.divide(site_room, planned, out=np.ones_like(planned), where=planned > 0))[site]
+        )
+        give = np.minimum(
+            np.maximum(held - usable_floor, 0.0), np.maximum(release * limits.release_share[:, t], held * 0)
+        )
+        give = np.where(
+            held > release, np.minimum(give, np.where(release > 0, release, held)), np.maximum(held - usable_floor, 0)
+        )
         from_stock = np.bincount(pile_node, give, len(nodes))
         ratio = np.ones(len(acts))
         level = np.zeros(len(acts))
@@ -87,7 +93,9 @@ def simulate_unaided(network: SupplyNetwork, limits: Limits, horizon: Horizon) -
                 level[a] = want_act[a] * ratio[a]
                 came[i] += coefficient[k] * level[a]
             inputs, ships, uses = by_node_in[i], routes_from[i], demands_at[i]
-            wanted = -coefficient[inputs] @ want_act[term_a[inputs]] + want_ship[ships].sum() + limits.demand[uses, t].sum()
+            wanted = (
+                -coefficient[inputs] @ want_act[term_a[inputs]] + want_ship[ships].sum() + limits.demand[uses, t].sum()
+            )
             supply = came[i] + from_stock[i]
             part = 1.0 if wanted <= supply else max(supply, 0.0) / wanted
             np.minimum.at(ratio, term_a[inputs], part)
@@ -121,7 +129,9 @@ def _put(network: SupplyNetwork, held: Floats, left: Floats, pile_node: npt.NDAr
         change[pile_node[k]] -= moved
     if (np.abs(change) > 1e-6 * (1.0 + np.abs(left))).any():
         worst = int(np.argmax(np.abs(change)))
-        raise NetworkError(f"unaided: {network.nodes['node'].iloc[worst]} is out by {change[worst]:.3g} t; report this.")
+        raise NetworkError(
+            f"unaided: {network.nodes['node'].iloc[worst]} is out by {change[worst]:.3g} t; report this."
+        )
     return np.maximum(now, 0.0)
 
 

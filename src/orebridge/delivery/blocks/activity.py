@@ -1,0 +1,45 @@
+"""Activity of sites by recipe: up to base, above base, and what a site can do in all.
+
+    sum over recipes (x_base + x_extra) <= capacity * capacity_share * (1 + surge)
+    x[t] - x[t-1] <= ramp * capacity            (month 0 is the base year)
+
+Units: t of the process's activity per month. A recipe that is not used in the base year opens after its qualification
+months and takes at most its accepted share of the site. No slack: activity can always be zero. The dual of the
+capacity row is the loss avoided by one more tonne of monthly capacity.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from orebridge.delivery.model import Model
+
+
+def add(model: Model) -> None:
+    """Add columns `activity`, `activity_extra` and rows `capacity`, `ramp`."""
+    p, acts, sites = model.program, model.network.activities, model.network.sites
+    t = model.horizon.labels
+    x0 = acts["x0"].to_numpy()
+    site = acts["site"].to_numpy(dtype=int)
+    room = (sites["capacity"] * (1.0 + sites["surge"])).to_numpy()
+    share = model.limits.site_share
+    base_total = np.bincount(site, x0, len(sites))
+    fits = np.minimum(1.0, np.divide(room, base_total, out=np.ones_like(room), where=base_total > 0))
+    upper = np.broadcast_to((x0 * fits[site])[:, None], (len(acts), len(t)))
+    model.activity = p.columns("activity", {"activity": acts["activity"], "month": t}, 0.0, upper)
+    accepted = acts["accepted"].to_numpy() * room[site]
+    open_now = t[None, :] > acts["opens"].to_numpy()[:, None]
+    more = np.where(open_now, np.maximum(accepted - x0, 0.0)[:, None], 0.0)
+    model.activity_extra = p.columns("activity_extra", {"activity": acts["activity"], "month": t}, 0.0, more)
+
+    labels = {"site": sites["site"], "month": t}
+    cap = p.rows("capacity", labels, -np.inf, room[:, None] * share)
+    rise = p.rows("ramp", labels, -np.inf, (sites["ramp"] * sites["capacity"]).to_numpy()[:, None].repeat(len(t), 1))
+    p.set_rhs(rise.ids[:, 0], upper=(sites["ramp"] * sites["capacity"]).to_numpy() + base_total)
+    for family in (model.activity, model.activity_extra):
+        p.terms(cap.ids[site], family.ids, 1.0)
+        p.terms(rise.ids[site], family.ids, 1.0)
+        p.terms(rise.ids[site][:, 1:], family.ids[:, :-1], -1.0)

@@ -1,0 +1,40 @@
+"""Stocks: what each holder has at the end of each month, and the shortfall left after the last.
+
+    s = s_base + s_extra,  s_base <= s0,  floor <= s <= room,  s[t-1] - s[t] <= release,   shortfall >= s0 - s[last]
+
+Units: t. Shortfall is valued at replacement price (assumption `terminal_share`) and belongs to the holder's loss.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from orebridge.delivery.model import Model
+
+
+def add(model: Model) -> None:
+    """Add columns `stock`, `stock_extra`, `shortfall` and rows `release`, `refill`."""
+    p, piles = model.program, model.network.stockpiles
+    t = model.horizon.labels
+    s0 = piles["s0"].to_numpy()
+    labels, floor = {"stockpile": piles["stockpile"], "month": t}, piles["floor"].to_numpy()
+    room = piles["room"].to_numpy()
+    full = np.minimum(s0, room)
+    model.stock = p.columns("stock", labels, np.minimum(floor, full)[:, None], full[:, None])
+    model.stock_extra = p.columns("stock_extra", labels, np.maximum(floor - full, 0.0)[:, None], (room - full)[:, None])
+    model.shortfall = p.columns("shortfall", {"stockpile": piles["stockpile"]}, 0.0, np.inf)
+    refill = p.rows("refill", {"stockpile": piles["stockpile"]}, s0, np.inf)
+    p.terms(refill.ids, model.shortfall.ids, 1.0)
+    for family in (model.stock, model.stock_extra):
+        p.terms(refill.ids, family.ids[:, -1], 1.0)
+    release = piles["release"].to_numpy()[:, None] * model.limits.release_share
+    slow = np.flatnonzero((release < s0[:, None] - 1e-9).any(axis=1))
+    if slow.size:
+        rows = p.rows("release", {"stockpile": piles["stockpile"].iloc[slow], "month": t}, -np.inf, release[slow])
+        p.set_rhs(rows.ids[:, 0], upper=release[slow, 0] - s0[slow])
+        for family in (model.stock, model.stock_extra):
+            p.terms(rows.ids, family.ids[slow], -1.0)
+            p.terms(rows.ids[:, 1:], family.ids[slow][:, :-1], 1.0)

@@ -1,0 +1,87 @@
+"""The delivery model of one chain: the ordered list of blocks over one network, its limits and a way of acting."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+
+from orebridge.delivery.blocks import activity, balance, demand, shipments, stocks
+from orebridge.delivery.limits import Horizon, Limits
+from orebridge.delivery.unaided import Flows
+from orebridge.network import SupplyNetwork
+from orebridge.program import Family, Program, Solution
+
+Floats = npt.NDArray[np.float64]
+TIERS = ("defence", "essential", "general")
+BLOCKS = (activity.add, shipments.add, stocks.add, demand.add, balance.add)
+
+
+@dataclass
+class Model:
+    """A program over one chain. `coalition`: the members whose shipments to each other are decisions."""
+
+    network: SupplyNetwork
+    limits: Limits
+    horizon: Horizon
+    unaided: Flows
+    coalition: frozenset[str]
+    name: str
+    transfers: Floats | None = None
+    program: Program = field(init=False)
+    activity: Family = field(init=False)
+    activity_extra: Family = field(init=False)
+    shipment: Family = field(init=False)
+    shipment_extra: Family = field(init=False)
+    stock: Family = field(init=False)
+    stock_extra: Family = field(init=False)
+    shortfall: Family = field(init=False)
+    unmet: Family = field(init=False)
+    waste: Family = field(init=False)
+    balance: Family = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.program = Program(self.name)
+        for add in BLOCKS:
+            add(self)
+
+    def flows(self, solution: Solution) -> Flows:
+        """The solution as flows by component and month."""
+        return Flows(
+            solution.values(self.activity) + solution.values(self.activity_extra),
+            solution.values(self.shipment) + solution.values(self.shipment_extra),
+            solution.values(self.stock) + solution.values(self.stock_extra),
+            solution.values(self.unmet),
+            solution.values(self.waste),
+        )
+
+
+def discount(network: SupplyNetwork, months: int) -> Floats:
+    """Weight of month t = 1..months: (1 - rate) ^ (t / 12)."""
+    rate = network.assumption("discount_rate")
+    result: Floats = (1.0 - rate) ** (np.arange(1, months + 1) / 12.0)
+    return result
+
+
+def loss_weights(network: SupplyNetwork) -> Floats:
+    """USD per tonne unmet for each demand; where no value is stated the replacement price orders it (never reported)."""
+    value = network.demands["value_usd"].to_numpy(dtype=float).copy()
+    price = network.nodes["replacement_usd"].to_numpy()[network.demands["node"].to_numpy(dtype=int)]
+    value = np.where(np.isnan(value), price, value)
+    value = np.where(np.isnan(value), 1.0, value)
+    outsider = ~network.demands["is_member"].to_numpy(dtype=bool)
+    general = {}
+    for commodity, group in network.demands[network.demands["tier"] == "general"].groupby("commodity"):
+        general[commodity] = float(np.nan_to_num(group["value_usd"].iloc[0]))
+    base = network.demands["commodity"].map(general).fillna(0.0).to_numpy()
+    weight = network.assumption("outsider_weight")
+    result: Floats = np.where(outsider, weight * np.where(base > 0, base, value), value)
+    return result
+
+
+def stock_weights(network: SupplyNetwork) -> Floats:
+    """USD per tonne missing from each stockpile at the end (0 where no price is stated)."""
+    price = np.nan_to_num(network.stockpiles["replacement_usd"].to_numpy(dtype=float))
+    result: Floats = price * network.assumption("terminal_share")
+    return result

@@ -1,0 +1,256 @@
+"""The objective, lexicographic: loss by tier, fairness, end stocks, level shortage, least change, one answer.
+
+A  per tier, defence first: least sum of discounted value x unmet (outsiders at their weight)
+B  within (1 + epsilon) of each tier's loss: least largest *excess* shortfall of a member's product, then the next
+C  least end-of-horizon stock shortfall at replacement value
+D  least largest monthly shortage share (level it)
+E  least cost of change against base-year shipments, activity and stock
+F  fixed tiny weights by sorted label, so that the answer is one
+
+Each stage is cut at its optimum x (1 + 1e-6) before the next.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from orebridge.delivery.model import TIERS, Model, discount, loss_weights, stock_weights
+from orebridge.program import Solution
+
+Floats = npt.NDArray[np.float64]
+CUT = 1e-6
+Costs = list[tuple[npt.NDArray[np.int64], Floats]]
+
+
+@dataclass(frozen=True)
+class Staged:
+    """The final solution and the value of each stage by name (A defence, ..., E change)."""
+
+    solution: Solution
+    values: dict[str, float]
+
+
+def tier_costs(model: Model, tier: str) -> Costs:
+    """Cost terms of stage A for one tier, in million USD."""
+    demands = np.flatnonzero((model.network.demands["tier"] == tier).to_numpy())
+    weight = loss_weights(model.network)[demands, None] * discount(model.network, model.horizon.months)[None, :]
+    return [(model.unmet.ids[demands], weight / 1e6)]
+
+
+def solve_single(model: Model) -> Solution:
+    """One weighted solve of stage A and the end stocks (tiers 10^4 : 10^2 : 1), for sweeps and marginal values."""
+    costs: Costs = []
+    for tier, factor in zip(TIERS, (1e4, 1e2, 1.0), strict=True):
+        costs += [(ids, values * factor) for ids, values in tier_costs(model, tier)]
+    costs.append((model.shortfall.ids, stock_weights(model.network) / 1e6))
+    costs.append((model.shipment_extra.ids, np.full(model.shipment_extra.shape, 1e-6)))
+    costs.append((model.activity_extra.ids, np.full(model.activity_extra.shape, 1e-6)))
+    model.program.minimise(costs)
+    return model.program.solve()
+
+
+def solve_staged(model: Model) -> Staged:
+    """Solve the stages one after another; raises NotOptimal if any has no optimum."""
+    program, values = model.program, {}
+    short: list[str] = []
+    epsilon = model.network.assumption("fairness_epsilon")
+    solution = solve_single(model)
+    for tier in TIERS:
+        costs = tier_costs(model, tier)
+        if not costs[0][0].size:
+            continue
+        if np.abs(solution.values(model.unmet)[_rows(model, tier)]).max(initial=0.0) > 1e-7:
+            program.minimise(costs)
+            solution = program.solve()
+            best = max(solution.objective, 0.0)
+        else:
+            best = 0.0
+        values[f"A {tier}"] = best
+        spare = epsilon if best > 0 else 0.0
+        _cut(model, f"A {tier}", costs, best * (1.0 + spare))
+        if best > 0:
+            short.append(tier)
+    for tier in short:
+        solution = _fair(model, tier, solution, values)
+    for name, costs in (("C end stock", _end_stock(model)), ("D level", None), ("E change", _change(model))):
+        if name.startswith("D"):
+            solution = _level(model, solution, values)
+            continue
+        assert costs is not None
+        program.minimise(costs)
+        solution = program.solve()
+        values[name] = solution.objective
+        _cut(model, name, costs, solution.objective, CUT if name.startswith("C") else 1e-9)
+    program.minimise(_tie_break(model))
+    return Staged(program.solve(), values)
+
+
+def _rows(model: Model, tier: str) -> npt.NDArray[np.intp]:
+    return np.flatnonzero((model.network.demands["tier"] == tier).to_numpy())
+
+
+def _cut(model: Model, name: str, costs: Costs, best: float, width: float = CUT) -> None:
+    ids = np.concatenate([np.asarray(i).ravel() for i, _ in costs])
+    weights = np.concatenate([np.broadcast_to(v, np.shape(i)).ravel() for i, v in costs])
+    keep = weights != 0
+    if keep.any():
+        model.program.add_row(f"cut {name}", ids[keep], weights[keep], upper=best + width * abs(best) + 1e-7)
+
+
+def groups(model: Model, tier: str | None = None) -> dict[tuple[str, str], npt.NDArray[np.intp]]:
+    """Demands of each (member, product), of one tier or all."""
+    demands = model.network.demands
+    frame = demands[demands["is_member"].to_numpy(dtype=bool)]
+    if tier is not None:
+        frame = frame[frame["tier"] == tier]
+    return {(str(k[0]), str(k[1])): g.index.to_numpy() for k, g in frame.groupby(["country", "commodity"])}  # type: ignore[index]
+
+
+def _fair(model: Model, tier: str, solution: Solution, values: dict[str, float]) -> Solution:
+    """Stage B by rounds: the worst-off (member, product) is made as well off as possible, fixed, and so on."""
+    program, months = model.program, model.horizon.reported
+    parts = groups(model, tier)
+    wanted = {key: float(model.limits.demand[rows, :months].sum()) for key, rows in parts.items()}
+    unmet = solution.values(model.unmet)
+    parts = {key: rows for key, rows in parts.items() if wanted[key] > 0}
+    if len(parts) < 2:
+        return solution
+    least = {}
+    for key, rows in parts.items():
+        if unmet[rows, :months].sum() < 1e-9:
+            least[key] = 0.0
+            continue
+        with program.changed():
+            program.minimise([(model.unmet.ids[rows, :months], np.full((len(rows), months), 1.0))])
+            least[key] = max(program.solve().objective, 0.0) / wanted[key]
+    open_keys = {key for key, floor in least.items() if floor < 1.0 - 1e-6}
+    worst = 1.0
+    for round_number in range(len(open_keys)):
+        excess = {k: unmet[parts[k], :months].sum() / wanted[k] - least[k] for k in open_keys}
+        worst, low = max(excess.values(), default=0.0), 0.0
+        if worst < 1e-4:
+            break
+        # Bisection on the common bound keeps the program's columns as they are and every step warm.
+        for _ in range(7):
+            middle = 0.5 * (low + worst)
+            achieved = _within(model, parts, wanted, least, open_keys, middle)
+            if achieved is None:
+                low = middle
+            else:
+                worst, unmet = middle, achieved
+        for key in open_keys:
+            program.add_row(f"fair {tier} {'/'.join(key)} {round_number}", model.unmet.ids[parts[key], :months].ravel(),
+                            1.0 / wanted[key], upper=least[key] + worst * 1.0001 + 1e-6)  # fmt: skip
+        tight = {k for k in open_keys if unmet[parts[k], :months].sum() / wanted[k] - least[k] > 0.9 * worst}
+        open_keys -= tight or set(open_keys)
+        if not open_keys:
+            break
+    values[f"B {tier}"] = worst
+    return solution
+
+
+def _within(
+    model: Model,
+    parts: dict[tuple[str, str], npt.NDArray[np.intp]],
+    wanted: dict[tuple[str, str], float],
+    least: dict[tuple[str, str], float],
+    keys: set[tuple[str, str]],
+    bound: float,
+) -> Floats | None:
+    """Unmet demand of a plan that keeps every excess shortfall within the bound, or None."""
+    from orebridge.errors import NotOptimal
+
+    program, months = model.program, model.horizon.reported
+    with program.changed():
+        for key in sorted(keys):
+            program.add_row(f"try {'/'.join(key)}", model.unmet.ids[parts[key], :months].ravel(), 1.0 / wanted[key],
+                            upper=least[key] + bound + 1e-7)  # fmt: skip
+        program.minimise([(model.unmet.ids, np.full(model.unmet.shape, 1e-3))])
+        try:
+            return program.solve().values(model.unmet)
+        except NotOptimal:
+            return None
+
+
+def _end_stock(model: Model) -> Costs:
+    return [(model.shortfall.ids, stock_weights(model.network) / 1e6)]
+
+
+def _level(model: Model, solution: Solution, values: dict[str, float]) -> Solution:
+    """Stage D: least largest monthly shortage share of any (member, product), by bisection on the bound."""
+    from orebridge.errors import NotOptimal
+
+    program, months = model.program, model.horizon.months
+    parts = {k: r for k, r in groups(model).items() if model.limits.demand[r].sum() > 0}
+    unmet = solution.values(model.unmet)
+    shares = {k: unmet[r].sum(0) / np.maximum(model.limits.demand[r].sum(0), 1e-12) for k, r in parts.items()}
+    worst = max((float(s.max()) for s in shares.values()), default=0.0)
+    if worst < 1e-6:
+        values["D level"] = 0.0
+        return solution
+    rows, labels, limits = [], [], []
+    for key, part in parts.items():
+        wanted = model.limits.demand[part].sum(0)
+        for t in range(months):
+            rows.append((part, t))
+            labels.append(f"{'/'.join(key)} month {t + 1}")
+            limits.append(wanted[t])
+    family = program.rows("level", {"shortage": np.array(labels)}, -np.inf, np.array(limits) * worst + 1e-7)
+    for position, (part, t) in enumerate(rows):
+        program.terms(family.ids[position], model.unmet.ids[part, t], 1.0)
+    program.minimise([(model.unmet.ids, np.full(model.unmet.shape, 1e-3))])
+    low, best = 0.0, worst
+    for _ in range(5):
+        middle = 0.5 * (low + best)
+        program.set_rhs(family.ids, upper=np.array(limits) * middle + 1e-7)
+        try:
+            solution = program.solve()
+            best = middle
+        except NotOptimal:
+            low = middle
+    program.set_rhs(family.ids, upper=np.array(limits) * best + 1e-6)
+    values["D level"] = best
+    return program.solve()
+
+
+def _prices(model: Model, nodes: npt.NDArray[np.int64]) -> Floats:
+    price = model.network.nodes["replacement_usd"].to_numpy(dtype=float)[nodes]
+    known = price[~np.isnan(price)]
+    result: Floats = np.where(np.isnan(price), float(np.median(known)) if known.size else 1.0, price) / 1e6
+    return result
+
+
+def _change(model: Model) -> Costs:
+    """Stage E in million USD: premium above base, penalty below, change of activity, use of stock."""
+    net = model.network
+    route_price = _prices(model, net.routes["from_node"].to_numpy(dtype=int))[:, None]
+    premium = route_price * net.assumption("premium_share") + model.limits.premium / 1e6
+    cancel = route_price * net.assumption("cancel_share")
+    out = net.terms[net.terms["coefficient"] > 0]
+    price = _prices(model, out["node"].to_numpy(dtype=int)) * out["coefficient"].to_numpy()
+    per_activity = np.bincount(out["activity"].to_numpy(dtype=int), price, len(net.activities))[:, None]
+    change = np.maximum(per_activity * net.assumption("activity_change_share"), 1e-9)
+    pile_price = _prices(model, net.stockpiles["node"].to_numpy(dtype=int))[:, None]
+    drawn = pile_price * net.assumption("stock_use_share") / 12.0
+    return [
+        (model.shipment_extra.ids, np.broadcast_to(premium, model.shipment_extra.shape)),
+        (model.shipment.ids, np.broadcast_to(-cancel, model.shipment.shape)),
+        (model.activity_extra.ids, np.broadcast_to(change, model.activity_extra.shape)),
+        (model.activity.ids, np.broadcast_to(-change, model.activity.shape)),
+        (model.shortfall.ids, pile_price.ravel()),
+        (model.stock.ids, np.broadcast_to(-drawn, model.stock.shape)),
+        (model.stock_extra.ids, np.broadcast_to(drawn, model.stock_extra.shape)),
+    ]
+
+
+def _tie_break(model: Model) -> Costs:
+    costs: Costs = []
+    for family in (model.unmet, model.shipment_extra, model.activity_extra, model.stock_extra, model.waste):
+        names = list(next(iter(family.axes.values())))
+        rank = np.argsort(np.argsort(names)).astype(float)[:, None] + 1.0
+        month = np.arange(1, family.shape[1] + 1)[None, :]
+        costs.append((family.ids, 1e-3 * (1.0 + 0.37 * rank / len(names)) * (1.0 + 0.01 * month)))
+    return costs
