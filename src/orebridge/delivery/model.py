@@ -38,6 +38,8 @@ class Model:
     stock_extra: Family = field(init=False)
     shortfall: Family = field(init=False)
     unmet: Family = field(init=False)
+    peak: Family = field(init=False)
+    ours: npt.NDArray[np.int64] = field(init=False)
     waste: Family = field(init=False)
     balance: Family = field(init=False)
 

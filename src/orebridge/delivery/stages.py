@@ -180,40 +180,16 @@ def _end_stock(model: Model) -> Costs:
 
 
 def _level(model: Model, solution: Solution, values: dict[str, float]) -> Solution:
-    """Stage D: least largest monthly shortage share of any (member, product), by bisection on the bound."""
-    from orebridge.errors import NotOptimal
-
-    program, months = model.program, model.horizon.months
-    parts = {k: r for k, r in groups(model).items() if model.limits.demand[r].sum() > 0}
-    unmet = solution.values(model.unmet)
-    shares = {k: unmet[r].sum(0) / np.maximum(model.limits.demand[r].sum(0), 1e-12) for k, r in parts.items()}
-    worst = max((float(s.max()) for s in shares.values()), default=0.0)
-    if worst < 1e-6:
+    """Stage D: least largest monthly shortage share of any (member, product); rows `level` tie it to one column."""
+    if solution.values(model.peak)[0] < 1e-9 and solution.values(model.unmet)[model.ours].max(initial=0.0) < 1e-7:
         values["D level"] = 0.0
         return solution
-    rows, labels, limits = [], [], []
-    for key, part in parts.items():
-        wanted = model.limits.demand[part].sum(0)
-        for t in range(months):
-            rows.append((part, t))
-            labels.append(f"{'/'.join(key)} month {t + 1}")
-            limits.append(wanted[t])
-    family = program.rows("level", {"shortage": np.array(labels)}, -np.inf, np.array(limits) * worst + 1e-7)
-    for position, (part, t) in enumerate(rows):
-        program.terms(family.ids[position], model.unmet.ids[part, t], 1.0)
-    program.minimise([(model.unmet.ids, np.full(model.unmet.shape, 1e-3))])
-    low, best = 0.0, worst
-    for _ in range(5):
-        middle = 0.5 * (low + best)
-        program.set_rhs(family.ids, upper=np.array(limits) * middle + 1e-7)
-        try:
-            solution = program.solve()
-            best = middle
-        except NotOptimal:
-            low = middle
-    program.set_rhs(family.ids, upper=np.array(limits) * best + 1e-6)
-    values["D level"] = best
-    return program.solve()
+    costs: Costs = [(model.peak.ids, np.ones(1))]
+    model.program.minimise(costs)
+    solution = model.program.solve()
+    values["D level"] = solution.objective
+    model.program.set_bounds(model.peak.ids, upper=max(solution.objective, 0.0) * (1.0 + CUT) + 1e-7)
+    return solution
 
 
 def _prices(model: Model, nodes: npt.NDArray[np.int64]) -> Floats:

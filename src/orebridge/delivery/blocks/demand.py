@@ -1,6 +1,8 @@
 """Unmet demand by product, country, end use and tier:  0 <= u <= D, outsiders at most max(theta D, unaided u).
 
-Units: t of product per month. This is the only elastic column of the plan, so every plan is feasible.
+    sum over tiers and uses of u <= peak * sum of D      (rows `level`, per member, product and month)
+
+`peak`, the largest monthly shortage share, is made small in stage D. Units: t of product per month. `u` is the only elastic column of the plan, so every plan is feasible.
 """
 
 from __future__ import annotations
@@ -14,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def add(model: Model) -> None:
-    """Add columns `unmet`."""
+    """Add columns `unmet`, `peak` and rows `level`."""
     demands = model.network.demands
     wanted = model.limits.demand
     theta = model.network.assumption("theta")
@@ -23,3 +25,13 @@ def add(model: Model) -> None:
     model.unmet = model.program.columns(
         "unmet", {"demand": demands["demand"], "month": model.horizon.labels}, 0.0, most
     )
+    ours = demands[demands["is_member"].to_numpy(dtype=bool)]
+    model.ours = ours.index.to_numpy()
+    model.peak = model.program.columns("peak", {"share": ["largest"]}, 0.0, 1.0)
+    parts = [(f"{k[0]}/{k[1]}", g.index.to_numpy()) for k, g in ours.groupby(["country", "commodity"])]  # type: ignore[index]
+    if not parts:
+        return
+    rows = model.program.rows("level", {"use": [k for k, _ in parts], "month": model.horizon.labels}, -np.inf, 0.0)
+    for i, (_, part) in enumerate(parts):
+        model.program.terms(rows.ids[i][None, :], model.unmet.ids[part], 1.0)
+        model.program.terms(rows.ids[i], model.peak.ids, -wanted[part].sum(0))
