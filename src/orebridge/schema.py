@@ -7,13 +7,15 @@ from dataclasses import dataclass
 from functools import cache
 from importlib import resources
 
-# What a fact table's `value` measures; anything not listed is a mass per year of the row's commodity or site.
+# What a fact table's `value` measures; see `units.conversion` for the units and bases each kind accepts.
 VALUE_KIND = {
-    "contents": "t/t", "recipe_terms": "t/t", "trade_factors": "t/t", "host_rates": "t/t",
+    "demand": "flow", "flows": "flow", "stocks": "stock", "trade": "gross flow",
+    "capacities": "activity", "production": "activity", "hosts": "activity", "projects": "activity",
+    "contents": "rate", "recipe_terms": "rate", "trade_factors": "rate", "host_rates": "rate",
     "process_days": "days", "stock_days": "days", "transit": "days", "qualifications": "months",
-    "accepted_shares": "share", "recipe_mix": "share", "tiers": "share", "values": "USD/t", "prices": "price",
-    "limits": "any", "assumptions": "any", "baskets": "share", "project_support": "any", "tariffs": "share",
-    "facilities": "any", "trade": "gross",
+    "accepted_shares": "share", "recipe_mix": "share", "tiers": "share", "tariffs": "share", "baskets": "share",
+    "values": "loss value", "prices": "price", "limits": "limit", "assumptions": "parameter",
+    "project_support": "money", "facilities": "stated",
 }  # fmt: skip
 
 
@@ -31,8 +33,8 @@ class Attribute:
 
     @property
     def choices(self) -> tuple[str, ...]:
-        """Allowed words of an enumeration, else empty."""
-        return tuple(self.type[5:].split("|")) if self.type.startswith("enum:") else ()
+        """Allowed words of an enumeration or of a list of words, else empty."""
+        return tuple(self.type[5:].split("|")) if self.type.startswith(("enum:", "list:")) else ()
 
 
 @cache

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +10,7 @@ import pandas as pd
 
 from orebridge.errors import UnknownLabel
 from orebridge.schema import is_fact_table, keys_of
-from orebridge.tables import bundled_folder, load_tables, preferred
+from orebridge.tables import bundled_folder, load, preferred
 
 
 @dataclass(frozen=True)
@@ -20,6 +19,8 @@ class World:
 
     tables: Mapping[str, pd.DataFrame]
     version: str
+    #: Remarks that did not stop the loading, each with file and line; overlay rows that replaced others among them.
+    findings: tuple[str, ...] = ()
 
     def facts(self, table: str) -> pd.DataFrame:
         """The rows used: one per key, the preferred one where sources disagree."""
@@ -51,10 +52,5 @@ def load_world(folder: str | Path | None = None, overlay: str | Path | None = No
 
     Raises TableErrors listing every fault at once. The overlay is only read, never copied.
     """
-    tables = load_tables(Path(folder) if folder else bundled_folder(), Path(overlay) if overlay else None)
-    digest = hashlib.sha256()
-    for name in sorted(tables):
-        frame = tables[name].drop(columns=["file", "line"])
-        lines = sorted("|".join(map(str, row)) for row in frame.itertuples(index=False, name=None))
-        digest.update("\n".join([name, *lines]).encode())
-    return World(tables, digest.hexdigest()[:12])
+    loaded = load(Path(folder) if folder else bundled_folder(), Path(overlay) if overlay else None)
+    return World(loaded.frames, loaded.version, loaded.findings)
