@@ -144,7 +144,9 @@ def respond(
         note(f"planning {chain.replace('_', ' ')}")
         parts.append(four_ways(part, own, months, wanted))
     plans = {way: joined([p.plans[way] for p in parts]) for way in WAYS if way in parts[0].plans}
-    absent = {way: "one member: there is nobody to share or plan with" for way in ("treaty", "joint") if way not in plans}
+    absent = {
+        way: "one member: there is nobody to share or plan with" for way in ("treaty", "joint") if way not in plans
+    }
     worth = coordination(plans["alone"], plans["joint"], alliance) if "joint" in plans else None
     main = max(parts, key=lambda p: (float(p.plans["unaided"].loss["usd"].sum()), p.network.chains[0]))
     best = "joint" if "joint" in plans else "alone"
@@ -178,7 +180,9 @@ def actions(plan: Plan, unaided: Plan, members: tuple[str, ...], most: int = 60)
     for (site, recipe, country), group in made.groupby(["site", "recipe", "country"]):  # type: ignore[misc]
         rows.append((country, "run above base year", f"{site} ({recipe})", country, group))
     drawn = plan.stock[plan.stock["country"].isin(members)].copy()
-    drawn["more"] = drawn.groupby(["holder", "country", "commodity"])["tonnes"].shift(1).fillna(drawn["start"]) - drawn["tonnes"]
+    drawn["more"] = (
+        drawn.groupby(["holder", "country", "commodity"])["tonnes"].shift(1).fillna(drawn["start"]) - drawn["tonnes"]
+    )
     drawn = drawn[drawn["more"] > 1e-3]
     for (holder, country, commodity), group in drawn.groupby(["holder", "country", "commodity"]):  # type: ignore[misc]
         rows.append((country, f"release from {holder} stock", commodity, country, group))
@@ -190,7 +194,9 @@ def actions(plan: Plan, unaided: Plan, members: tuple[str, ...], most: int = 60)
         ],
         columns=["owner", "what", "form", "route", "first_month", "last_month", "tonnes"],
     )  # fmt: skip
-    return frame.sort_values(["tonnes", "owner", "form"], ascending=[False, True, True]).head(most).reset_index(drop=True)
+    return (
+        frame.sort_values(["tonnes", "owner", "form"], ascending=[False, True, True]).head(most).reset_index(drop=True)
+    )
 
 
 def _warnings(network: SupplyNetwork, parts: list[ChainWays]) -> list[str]:
@@ -204,7 +210,9 @@ def _warnings(network: SupplyNetwork, parts: list[ChainWays]) -> list[str]:
     ]
     moved = own[(own["change_share"].abs() > 0.25) & (own["change"].abs() > 0.01 * own["used"].max())]
     if len(moved):
-        text.append(f"{len(moved)} figures were moved by more than a quarter to balance; `orebridge data reconcile` lists them.")
+        text.append(
+            f"{len(moved)} figures were moved by more than a quarter to balance; `orebridge data reconcile` lists them."
+        )
     return text
 
 

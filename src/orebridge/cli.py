@@ -1,0 +1,279 @@
+"""The command line: a thin door on `orebridge.session`. Heavy imports wait until a command runs."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(
+    no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False,
+    help="Coordinated delivery plans for critical minerals: what a disruption costs each ally alone, under a treaty rule, and with a joint plan.",
+)  # fmt: skip
+data_app = typer.Typer(no_args_is_help=True, help="The tables behind every answer.")
+app.add_typer(data_app, name="data")
+
+World = Annotated[Path | None, typer.Option("--world", help="Folder of tables used instead of the bundled world.")]
+Overlay = Annotated[
+    Path | None,
+    typer.Option("--data", help="Folder of your own tables laid over the world; it never leaves this machine."),
+]
+
+
+@app.command()
+def respond(
+    shocks: Annotated[list[str], typer.Argument(help="Names from `orebridge shocks`, or TOML files.")],
+    members: Annotated[str, typer.Option("--for", help="Allies, ISO alpha-3, comma-separated.")] = "USA,JPN",
+    start: Annotated[str, typer.Option(help="First month of the plan, YYYY-MM.")] = "2026-12",
+    months: Annotated[int, typer.Option(help="Months reported.")] = 24,
+    out: Annotated[Path | None, typer.Option(help="Folder for the brief, plan.json and tables.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Pure JSON on standard output.")] = False,
+    as_dated: Annotated[bool, typer.Option("--as-dated", help="Place each shock at its own date.")] = False,
+    quick: Annotated[bool, typer.Option("--quick", help="Leave out the stock curve and the tornado.")] = False,
+    world: World = None,
+    data: Overlay = None,
+) -> None:
+    """Answer a disruption: what is lost, by whom and when, in four ways, and the plan."""
+    from rich.console import Console
+
+    from orebridge.session import respond as answer
+    from orebridge.world import load_world
+
+    log = Console(stderr=True)
+    with log.status("starting") as status:
+        response = answer(
+            shocks, [m.strip().upper() for m in members.split(",") if m.strip()], start, months,
+            world=load_world(world, data), as_dated=as_dated, hinges=not quick, note=lambda text: status.update(text),
+        )  # fmt: skip
+        if out is not None:
+            from orebridge.reports.brief import write_all
+
+            status.update("writing the brief")
+            written = write_all(response, out)
+            log.print(f"wrote {len(written)} files to {out}")
+    if as_json:
+        sys.stdout.write(json.dumps(response.to_dict(), allow_nan=False) + "\n")
+        return
+    _print_summary(response)
+
+
+def _print_summary(response: object) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    from orebridge.reports.summary import headline, way_rows
+    from orebridge.session import Response
+
+    assert isinstance(response, Response)
+    screen = Console()
+    screen.print(f"[bold]{'; '.join(s.title for s in response.shocks)}[/bold]")
+    screen.print(
+        f"from {response.start}, {response.months} months, for {', '.join(response.members)}; data {response.world.version}\n"
+    )
+    screen.print(headline(response) + "\n")
+    table = Table("way", "lost, million USD", *response.members, "t short", "first short month")
+    for row in way_rows(response):
+        members = row["members"]
+        assert isinstance(members, list)
+        table.add_row(str(row["way"]), str(row["loss"]), *members, str(row["tonnes"]), str(row["first"]))
+    screen.print(table)
+    if response.coordination:
+        screen.print(response.coordination.words)
+        split = ", ".join(f"{m} {v / 1e6:,.0f}" for m, v in response.coordination.shapley.items())
+        screen.print(
+            f"Without lent stock: {response.coordination.value_without_lent_stock_usd / 1e6:,.0f} million USD. Proposed split (Shapley): {split}."
+        )
+    if len(response.actions):
+        screen.print("\n[bold]Largest actions[/bold]")
+        acts = Table("owner", "what", "form or site", "route", "months", "t")
+        for row in response.actions.head(10).to_dict("records"):
+            span = f"{response.month_label(row['first_month'])} to {response.month_label(row['last_month'])}"
+            acts.add_row(row["owner"], row["what"], row["form"], row["route"], span, f"{row['tonnes']:,.0f}")
+        screen.print(acts)
+    if len(response.curve):
+        screen.print("\n[bold]What the answer hangs on[/bold]")
+        hang = Table("days of stock", *[str(d) for d in sorted(set(response.curve["days"]))])
+        for way, group in response.curve.groupby("way"):
+            hang.add_row(f"{way}, million USD", *[f"{v / 1e6:,.0f}" for v in group.sort_values("days")["loss_usd"]])
+        screen.print(hang)
+        swing = Table("assumption (loss alone, million USD)", "low end", "stated", "high end")
+        for row in response.swings.to_dict("records"):
+            swing.add_row(row["assumption"], *[f"{row[k] / 1e6:,.0f}" for k in ("low", "stated", "high")])
+        screen.print(swing)
+    for text in response.warnings:
+        screen.print(f"! {text}", style="yellow")
+
+
+@app.command(name="shocks")
+def list_shocks() -> None:
+    """List the library of shocks."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from orebridge.shocks import library, load_shock
+
+    table = Table("name", "what happens", "began")
+    for name in library():
+        shock = load_shock(name)
+        table.add_row(name, shock.title, shock.date or "")
+    Console().print(table)
+
+
+@data_app.command("check")
+def check(
+    folder: Annotated[Path | None, typer.Argument(help="Folder of tables; the bundled world if left out.")] = None,
+) -> None:
+    """Check a folder of tables and list every fault at once."""
+    from orebridge.world import load_world
+
+    world = load_world(folder)
+    rows = sum(len(frame) for frame in world.tables.values())
+    sys.stdout.write(f"no faults: {rows:,} rows, data version {world.version}\n")
+
+
+@data_app.command("sources")
+def sources(world: World = None, data: Overlay = None) -> None:
+    """List the sources and how many figures rest on each."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from orebridge.world import load_world
+
+    loaded = load_world(world, data)
+    used: dict[str, int] = {}
+    for frame in loaded.tables.values():
+        if "source" in frame and "value" in frame:
+            for name, count in frame["source"].value_counts().items():
+                used[str(name)] = used.get(str(name), 0) + int(count)
+    table = Table("source", "publisher", "title", "figures")
+    for row in loaded.tables["sources"].sort_values("source").itertuples():
+        table.add_row(str(row.source), str(row.publisher), str(row.title), str(used.get(str(row.source), 0)))
+    Console().print(table)
+
+
+@data_app.command("show")
+def show(
+    name: Annotated[str, typer.Argument(help="A mineral, commodity or chain, e.g. dysprosium.")],
+    world: World = None,
+    data: Overlay = None,
+) -> None:
+    """Show one mineral's or chain's rows, table by table, with sources and how each figure is known."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from orebridge.errors import UnknownLabel
+    from orebridge.world import load_world
+
+    loaded = load_world(world, data)
+    commodities = loaded.tables["commodities"]
+    own = commodities[
+        (commodities["chain"] == name)
+        | commodities["commodity"].str.startswith(f"{name}/")
+        | (commodities["commodity"] == name)
+    ]
+    if own.empty:
+        minerals = sorted({c.partition("/")[0] for c in commodities["commodity"]} | set(commodities["chain"]))
+        raise UnknownLabel(f"nothing is called {name!r}; there are {', '.join(minerals)}.")
+    screen = Console()
+    for table, frame in loaded.tables.items():
+        if "commodity" not in frame or "value" not in frame:
+            continue
+        rows = frame[frame["commodity"].isin(own["commodity"])]
+        if rows.empty:
+            continue
+        keys = [
+            c
+            for c in frame.columns
+            if c
+            not in {
+                "value",
+                "unit",
+                "basis",
+                "low",
+                "high",
+                "year",
+                "source",
+                "confidence",
+                "preferred",
+                "note",
+                "file",
+                "line",
+                "stated_value",
+                "stated_unit",
+                "stated_basis",
+            }
+        ]
+        shown = Table(*keys, "stated", "unit", "low", "high", "how known", "source", title=table)
+        for row in rows.to_dict("records"):
+            shown.add_row(
+                *[str(row[k]) for k in keys],
+                str(row["stated_value"]),
+                str(row["stated_unit"]),
+                f"{row['low']:.4g}",
+                f"{row['high']:.4g}",
+                row["confidence"],
+                row["source"],
+            )
+        screen.print(shown)
+
+
+@data_app.command("reconcile")
+def reconcile(
+    chain: Annotated[str | None, typer.Argument(help="A chain; all if left out.")] = None,
+    members: Annotated[str, typer.Option("--for", help="Allies, ISO alpha-3, comma-separated.")] = "USA,JPN",
+    world: World = None,
+    data: Overlay = None,
+) -> None:
+    """Show which stated figures had to move, by how much, so that the base year balances."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from orebridge.build import build_network
+    from orebridge.world import load_world
+
+    network = build_network(load_world(world, data), members.split(","), [chain] if chain else None)
+    frame = network.adjustments
+    frame = frame[frame["change"].abs() > 1e-3 * frame[["stated", "used"]].max(axis=1)]
+    frame = frame.reindex(frame["change"].abs().sort_values(ascending=False).index)
+    table = Table("figure", "stated t/yr", "used t/yr", "change", "how known", "source", "row")
+    for row in frame.head(60).itertuples():
+        change = f"{row.change_share:+.1%}" if abs(row.change_share) < 1e6 else "new"
+        table.add_row(
+            str(row.what),
+            f"{row.stated:,.4g}",
+            f"{row.used:,.4g}",
+            change,
+            str(row.confidence),
+            str(row.source),
+            f"{row.file}:{row.line}" if row.file else "inferred",
+        )
+    Console().print(table)
+
+
+def main() -> None:
+    """Run the command line; every refusal is one message and a documented exit code."""
+    from orebridge.errors import OrebridgeError
+
+    try:
+        app(standalone_mode=False)
+    except OrebridgeError as error:
+        sys.stderr.write(f"orebridge: {error}\n")
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        sys.stderr.write("orebridge: stopped; nothing half-written was left.\n")
+        sys.exit(130)
+    except BrokenPipeError:
+        sys.exit(0)
+    except Exception as error:
+        import click
+
+        if isinstance(error, click.exceptions.Abort):
+            sys.stderr.write("orebridge: stopped.\n")
+            sys.exit(130)
+        if isinstance(error, click.ClickException):
+            error.show()
+            sys.exit(2)
+        raise

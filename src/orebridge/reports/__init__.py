@@ -1,0 +1,1 @@
+"""Reports: the self-contained brief and the files beside it."""
