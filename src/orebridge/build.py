@@ -427,6 +427,11 @@ class _ChainBuilder:
                      (destination, a), (a, b), (b, a)):  # fmt: skip
             if pair in self._days:
                 return self._days[pair]
+        if OTHERS in (origin, destination):  # the rest of the chain's countries: a middling distance, no passage named
+            zone = b if origin == OTHERS else a
+            known = [days for (x, y), (days, _) in self._days.items() if zone in (x, y)]
+            if known:
+                return float(np.median(known)), ""
         raise NetworkError(f"transit.csv states no days between {origin} ({a}) and {destination} ({b}); add a row.")
 
     def _route_frame(

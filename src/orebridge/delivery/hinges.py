@@ -60,7 +60,9 @@ def break_even_days(curve: pd.DataFrame, way: str, share: float = 0.01) -> float
     return float(days[k - 1] + (loss[k - 1] - target) / (loss[k - 1] - loss[k]) * (days[k] - days[k - 1]))
 
 
-def tornado(network: SupplyNetwork, effects: Effects, months: int, way: str, note: Note = lambda _: None) -> pd.DataFrame:
+def tornado(
+    network: SupplyNetwork, effects: Effects, months: int, way: str, note: Note = lambda _: None
+) -> pd.DataFrame:
     """Loss of `way` with each assumption at its low and high end, the others as stated; widest first."""
     jobs: list[tuple[str, str, SupplyNetwork]] = [("as stated", "", network)]
     for name in SWINGS:
@@ -96,7 +98,9 @@ def _swung(network: SupplyNetwork, name: str, end: str) -> SupplyNetwork | None:
         return replace(network, sites=network.sites.assign(surge=network.sites["surge"] * (2.0 if high else 0.0)))
     if name == "spare_capacity":
         spare = network.sites["capacity"] - network.sites["base"]
-        return replace(network, sites=network.sites.assign(capacity=network.sites["base"] + spare * (1.5 if high else 0.0)))
+        return replace(
+            network, sites=network.sites.assign(capacity=network.sites["base"] + spare * (1.5 if high else 0.0))
+        )
     if name == "new_source_months":
         months = getattr(network.assumptions[name], end)
         routes = network.routes

@@ -90,13 +90,26 @@ def limits_of(network: SupplyNetwork, effects: Effects, horizon: Horizon) -> Lim
     )
 
 
+def release_limit(network: SupplyNetwork, limits: Limits) -> Floats:
+    """Most a stockpile may give in a month (pile x month), t; inf where its release covers all it held at the start.
+
+    One definition for the simulation and the plan: otherwise the course without a plan would not be a possible plan.
+    """
+    piles = network.stockpiles
+    most = piles["release"].to_numpy(dtype=float)[:, None] * limits.release_share
+    s0 = piles["s0"].to_numpy(dtype=float)[:, None]
+    result: Floats = np.where(most >= s0 - 1e-9, np.inf, most)
+    return result
+
+
 def restrict_to(effects: Effects, network: SupplyNetwork) -> Effects:
     """The part of the effects that concerns this network (one chain of a larger one)."""
     known = {
         field: set(getattr(network, table)[column]) if len(getattr(network, table)) else set()
         for field, (table, column) in _WHERE.items()
     }
-    keep = [c in known[f] for f, c in zip(effects.frame["field"], effects.frame["component"], strict=True)]
+    fields, names = effects.frame["field"], effects.frame["component"]
+    keep = np.array([c in known[f] for f, c in zip(fields, names, strict=True)], dtype=bool)
     commodities = set(network.nodes["commodity"])
     traces = tuple(trace for trace in effects.traces if commodities & set(trace.commodities))
     return Effects(effects.frame[keep].reset_index(drop=True), traces, effects.names, effects.horizon, effects.notes)

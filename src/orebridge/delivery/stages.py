@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from orebridge.delivery.model import TIERS, Model, discount, loss_weights, stock_weights
-from orebridge.program import Solution
+from orebridge.program import Family, Solution
 
 Floats = npt.NDArray[np.float64]
 CUT = 1e-6
@@ -56,6 +56,7 @@ def solve_staged(model: Model) -> Staged:
     """Solve the stages one after another; raises NotOptimal if any has no optimum."""
     program, values = model.program, {}
     short: list[str] = []
+    cuts: dict[str, Family | None] = {}
     epsilon = model.network.assumption("fairness_epsilon")
     solution = solve_single(model)
     for tier in TIERS:
@@ -69,12 +70,11 @@ def solve_staged(model: Model) -> Staged:
         else:
             best = 0.0
         values[f"A {tier}"] = best
-        spare = epsilon if best > 0 else 0.0
-        _cut(model, f"A {tier}", costs, best * (1.0 + spare))
-        if best > 0:
+        cuts[tier] = _cut(model, f"A {tier}", costs, best)
+        if best > 0 and len(groups(model, tier)) > 1:
             short.append(tier)
     for tier in short:
-        solution = _fair(model, tier, solution, values)
+        solution = _within_loss(model, tier, cuts[tier], values, epsilon)
     for name, costs in (("C end stock", _end_stock(model)), ("D level", None), ("E change", _change(model))):
         if name.startswith("D"):
             solution = _level(model, solution, values)
@@ -92,12 +92,26 @@ def _rows(model: Model, tier: str) -> npt.NDArray[np.intp]:
     return np.flatnonzero((model.network.demands["tier"] == tier).to_numpy())
 
 
-def _cut(model: Model, name: str, costs: Costs, best: float, width: float = CUT) -> None:
+def _within_loss(model: Model, tier: str, cut: Family | None, values: dict[str, float], epsilon: float) -> Solution:
+    """Stage B of one tier: give up at most epsilon of its loss for fairness, then take back what fairness did not need."""
+    assert cut is not None
+    best = values[f"A {tier}"]
+    model.program.set_rhs(cut.ids, upper=best * (1.0 + epsilon) + 1e-7)
+    model.program.minimise(tier_costs(model, tier))
+    _fair(model, tier, model.program.solve(), values)
+    model.program.minimise(tier_costs(model, tier))
+    solution = model.program.solve()
+    model.program.set_rhs(cut.ids, upper=solution.objective * (1.0 + CUT) + 1e-7)
+    return solution
+
+
+def _cut(model: Model, name: str, costs: Costs, best: float, width: float = CUT) -> Family | None:
     ids = np.concatenate([np.asarray(i).ravel() for i, _ in costs])
     weights = np.concatenate([np.broadcast_to(v, np.shape(i)).ravel() for i, v in costs])
     keep = weights != 0
-    if keep.any():
-        model.program.add_row(f"cut {name}", ids[keep], weights[keep], upper=best + width * abs(best) + 1e-7)
+    if not keep.any():
+        return None
+    return model.program.add_row(f"cut {name}", ids[keep], weights[keep], upper=best + width * abs(best) + 1e-7)
 
 
 def groups(model: Model, tier: str | None = None) -> dict[tuple[str, str], npt.NDArray[np.intp]]:

@@ -104,9 +104,10 @@ def _ship(
                 (routes["commodity"] == commodity) & (routes["origin"] == giver) & (routes["destination"] == receiver)
                 & (routes["opens"] < t + 1)
             )  # fmt: skip
-            if found.size and np.isnan(limits.route_share[found[0], t]):
+            lag = int(routes["lag"].iloc[found[0]]) if found.size else 0
+            if found.size and np.isnan(limits.route_share[found[0], t]) and t + lag < limits.demand.shape[1]:
                 reach.append((int(found[0]), lack[receiver]))
-        total = sum(need for _, need in reach)
+        total = sum(lack.values())  # what no route can carry to a receiver is not owed, so nobody curtails for it
         for route, need in reach:
             result[route, t] += -amount * need / total
 

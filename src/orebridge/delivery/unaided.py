@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from orebridge.delivery.limits import Horizon, Limits
+from orebridge.delivery.limits import Horizon, Limits, release_limit
 from orebridge.errors import NetworkError
 from orebridge.network import SupplyNetwork
 
@@ -54,7 +54,7 @@ def simulate_unaided(network: SupplyNetwork, limits: Limits, horizon: Horizon) -
     held = network.stockpiles["s0"].to_numpy(dtype=float).copy()
     start = np.bincount(pile_node, held, len(nodes))
     usable_floor = network.stockpiles["floor"].to_numpy()
-    release = network.stockpiles["release"].to_numpy()
+    may_give = release_limit(network, limits)
     late = out & (lag[term_a] > 0)
     by_node_in = [np.flatnonzero(into & (term_n == i)) for i in range(len(nodes))]
     by_node_out = [np.flatnonzero(out & (lag[term_a] == 0) & (term_n == i)) for i in range(len(nodes))]
@@ -77,12 +77,7 @@ def simulate_unaided(network: SupplyNetwork, limits: Limits, horizon: Horizon) -
         want_act = (
             x0 * np.minimum(1.0, np.divide(site_room, planned, out=np.ones_like(planned), where=planned > 0))[site]
         )
-        give = np.minimum(
-            np.maximum(held - usable_floor, 0.0), np.maximum(release * limits.release_share[:, t], held * 0)
-        )
-        give = np.where(
-            held > release, np.minimum(give, np.where(release > 0, release, held)), np.maximum(held - usable_floor, 0)
-        )
+        give = np.minimum(np.maximum(held - usable_floor, 0.0), may_give[:, t])
         from_stock = np.bincount(pile_node, give, len(nodes))
         ratio = np.ones(len(acts))
         level = np.zeros(len(acts))
@@ -109,22 +104,21 @@ def simulate_unaided(network: SupplyNetwork, limits: Limits, horizon: Horizon) -
         used += np.bincount(source, shipment[:, t], len(nodes)) + np.bincount(demand_node, served, len(nodes))
         left = np.bincount(pile_node, held, len(nodes)) + came - used
         waste[:, t] = np.where(free, np.maximum(left - start, 0.0), 0.0)
-        held = _put(network, held, left - waste[:, t], pile_node)
+        held = _put(network, held, left - waste[:, t], pile_node, give)
         stock[:, t] = held
     return Flows(activity, shipment, stock, unmet, waste)
 
 
-def _put(network: SupplyNetwork, held: Floats, left: Floats, pile_node: npt.NDArray[np.int64]) -> Floats:
-    """Spread what is left at each node over its stockpiles: industry takes the change, other holders only what must give."""
-    industry = (network.stockpiles["holder"] == "industry").to_numpy()
+def _put(
+    network: SupplyNetwork, held: Floats, left: Floats, pile_node: npt.NDArray[np.int64], give: Floats
+) -> Floats:
+    """Spread what is left at each node over its stockpiles: industry first, each within what it may give and its room."""
+    piles = network.stockpiles
+    room = piles["room"].to_numpy(dtype=float)
     now = held.copy()
     change = left - np.bincount(pile_node, held, len(network.nodes))
-    for k in np.flatnonzero(industry):
-        moved = max(change[pile_node[k]], -now[k])
-        now[k] += moved
-        change[pile_node[k]] -= moved
-    for k in np.flatnonzero(~industry):
-        moved = max(change[pile_node[k]], -now[k])
+    for k in np.argsort(piles["holder"].to_numpy() != "industry", kind="stable"):
+        moved = min(max(change[pile_node[k]], -give[k]), max(room[k] - now[k], 0.0))
         now[k] += moved
         change[pile_node[k]] -= moved
     if (np.abs(change) > 1e-6 * (1.0 + np.abs(left))).any():

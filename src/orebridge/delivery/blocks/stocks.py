@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from orebridge.delivery.limits import release_limit
+
 if TYPE_CHECKING:
     from orebridge.delivery.model import Model
 
@@ -30,8 +32,8 @@ def add(model: Model) -> None:
     p.terms(refill.ids, model.shortfall.ids, 1.0)
     for family in (model.stock, model.stock_extra):
         p.terms(refill.ids, family.ids[:, -1], 1.0)
-    release = piles["release"].to_numpy()[:, None] * model.limits.release_share
-    slow = np.flatnonzero((release < s0[:, None] - 1e-9).any(axis=1))
+    release = release_limit(model.network, model.limits)
+    slow = np.flatnonzero(np.isfinite(release).any(axis=1))
     if slow.size:
         rows = p.rows("release", {"stockpile": piles["stockpile"].iloc[slow], "month": t}, -np.inf, release[slow])
         p.set_rhs(rows.ids[:, 0], upper=release[slow, 0] - s0[slow])

@@ -1,0 +1,82 @@
+"""Shock files: every bundled one reads; faults are named with line and repair."""
+
+import pytest
+
+from orebridge.errors import ShockError
+from orebridge.shocks import effects_of, library, load_shock, months_between, parse_shock
+
+GOOD = """title = "t"
+source = "s"
+[[event]]
+kind = "ban"
+origin = "CHN"
+commodities = ["metal"]
+months = 3
+"""
+
+
+def test_the_library_reads_and_is_large_enough():
+    assert len(library()) >= 10
+    for name in library():
+        shock = load_shock(name)
+        assert shock.events
+        assert shock.source
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (("kind = \"ban\"", "kind = \"bann\""), r"x\.toml:3.*nearest: ban"),
+        (("months = 3", "months = 0"), "whole number from 1"),
+        (("origin = \"CHN\"\n", ""), "needs `origin`"),
+        (("months = 3", "months = 3\nleek = 0.1"), "nearest: leak"),
+        (("months = 3", "months = 3\nleak = 1.5"), "from 0 to 1"),
+        (("source = \"s\"\n", ""), "`source` is missing"),
+        (("title = \"t\"", "title = \"t\"\ndate = \"2026-13\""), "not a month"),
+        (("[[event]]", "[[evnt]]"), "unknown key"),
+        (("title = \"t\"", "title = t"), "not valid TOML"),
+    ],
+)  # fmt: skip
+def test_faults_are_named(change, message):
+    with pytest.raises(ShockError, match=message):
+        parse_shock(GOOD.replace(*change), "x.toml")
+
+
+def test_unknown_name_offers_the_nearest():
+    with pytest.raises(ShockError, match="china-tungsten-2025"):
+        load_shock("china-tungsten-2026")
+
+
+def test_months_between():
+    assert months_between("2026-12", "2027-02") == 2
+    assert months_between("2026-12", "2026-01") == -11
+
+
+def test_effects_on_a_small_world():
+    from small import ore_to_magnet
+
+    network = ore_to_magnet()
+    effects = effects_of([parse_shock(GOOD, "x.toml")], network, 12, "2026-12")
+    frame = effects.frame
+    # a ban on all destinations: the two base-year routes, three months, nothing left
+    assert sorted(set(frame["component"])) == ["metal:CHN>JPN", "metal:CHN>USA"]
+    assert sorted(set(frame["month"])) == [1, 2, 3]
+    assert (frame["value"] == 0.0).all()
+    with pytest.raises(ShockError, match=r"no commodity 'metl'.*nearest: metal"):
+        effects_of([parse_shock(GOOD.replace('"metal"', '"metl"'), "x.toml")], network, 12, "2026-12")
+    with pytest.raises(ShockError, match="touches nothing"):
+        effects_of(
+            [parse_shock(GOOD.replace("months = 3", "months = 3\nstart = 40"), "x.toml")], network, 12, "2026-12"
+        )
+
+
+def test_targeted_ban_keeps_other_sales_near_base_and_is_traced():
+    from small import ore_to_magnet
+
+    text = GOOD.replace("months = 3", 'months = 3\nto = ["JPN"]\nleak = 0.1\nliability_stages = "all"')
+    effects = effects_of([parse_shock(text, "x.toml")], ore_to_magnet(), 12, "2026-12")
+    value = effects.frame.set_index(["component", "month"])["value"]
+    assert value["metal:CHN>JPN", 1] == pytest.approx(0.1)
+    assert value["metal:CHN>USA", 1] == pytest.approx(1.05)
+    assert effects.traces[0].targets == ("JPN",)
+    assert effects.traces[0].liability_stages == -1
