@@ -86,7 +86,8 @@ def _plain_fault(cell: str, kind: str, pools: Pools) -> str:
         return "" if kind == "country_or_any" and cell == "*" else country_fault(cell)
     if kind == "countries":
         return next(filter(None, (country_fault(part) for part in cell.split(";"))), "")
-    if kind == "country_or_zone" and cell not in pools["transit_zones"] and cell not in countries():
+    # `other` stands for every country without a row in transit_zones.
+    if kind == "country_or_zone" and cell not in pools["transit_zones"] | {"other"} and cell not in countries():
         return (
             f"{shown(cell)} is neither a zone of transit_zones.csv nor a country{near(cell, pools['transit_zones'])}."
         )

@@ -153,9 +153,8 @@ def _range_faults(table: str, row: Row, numbers: list[float]) -> list[str]:
             for column, number in zip(("value", "low", "high"), numbers, strict=True)
             if number > 1.0 + 1e-9
         ]
-    if row.get("confidence") == "assumed":
-        if isnan(low) or isnan(high):
-            found.append(("value", "is assumed without low and high; state the range."))
+    if row.get("confidence") == "assumed" and (isnan(low) or isnan(high)):
+        found.append(("value", "is assumed without low and high; state the range."))
     return [
         f"{row['file']}:{row['line']} {column}: {row.get(column, '')} {text}".replace("  ", " ")
         for column, text in found
@@ -195,10 +194,10 @@ def remarks(frames: Mapping[str, pd.DataFrame]) -> list[str]:
             found.append(
                 f"{row['file']}:{row['line']} {site} makes {row['value']:,.4g} t/yr, above its capacity {most:,.4g}."
             )
-    for row in frames["sites"].to_dict("records"):
-        if row["status"] == "operating" and row["site"] not in made.index:
+    for place in frames["sites"].to_dict("records"):
+        if place["status"] == "operating" and place["site"] not in made.index:
             found.append(
-                f"{row['file']}:{row['line']} {row['site']} operates, but no output is stated; it stays absent."
+                f"{place['file']}:{place['line']} {place['site']} operates, but no output is stated; it stays absent."
             )
     return found
 

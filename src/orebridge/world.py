@@ -9,6 +9,7 @@ from pathlib import Path
 import pandas as pd
 
 from orebridge.errors import UnknownLabel
+from orebridge.reading import near
 from orebridge.schema import is_fact_table, keys_of
 from orebridge.tables import bundled_folder, load, preferred
 
@@ -24,6 +25,8 @@ class World:
 
     def facts(self, table: str) -> pd.DataFrame:
         """The rows used: one per key, the preferred one where sources disagree."""
+        if table not in self.tables:
+            raise UnknownLabel(f"no table {table!r}{near(table, self.tables)}.")
         frame = self.tables[table]
         return preferred(frame, keys_of(table)) if is_fact_table(table) else frame
 
@@ -31,6 +34,8 @@ class World:
         """One figure by its key; raises UnknownLabel if it is not stated."""
         frame = self.facts(table)
         for column, label in key.items():
+            if column not in frame:
+                raise UnknownLabel(f"{table} has no column {column!r}; its key is {', '.join(keys_of(table))}.")
             frame = frame[frame[column] == label]
         if len(frame) != 1:
             raise UnknownLabel(
@@ -43,7 +48,7 @@ class World:
         frame = self.tables["sources"]
         found = frame[frame["source"] == source]
         if found.empty:
-            raise UnknownLabel(f"no source {source!r} in sources.csv.")
+            raise UnknownLabel(f"no source {source!r} in sources.csv{near(source, frame['source'])}.")
         return found.iloc[0]
 
 
