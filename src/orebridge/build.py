@@ -64,7 +64,7 @@ class _ChainBuilder:
     """Builds the frames of one chain."""
 
     def __init__(self, facts: dict[str, pd.DataFrame], members: tuple[str, ...], chain: str) -> None:
-        self.facts, self.members, self.chain = facts, members, chain
+        self.facts, self.members, self.chain = _of_chain(facts, chain), members, chain
         self.findings: list[Finding] = []
         commodities = facts["commodities"]
         self.commodities = commodities[commodities["chain"] == chain].set_index("commodity")
@@ -75,6 +75,7 @@ class _ChainBuilder:
         sites = facts["sites"]
         self.sites = sites[sites["process"].isin(self.processes.index)].sort_values("site")
         self.prices = self._prices()
+        self.coefficients = self._coefficients()
         self.consumed = set(self.terms[self.terms["direction"] == "in"]["commodity"])
         self.named: set[str] = set()
         self.others: set[str] = set()
@@ -167,12 +168,14 @@ class _ChainBuilder:
                 )
 
     def _recipe_terms(self, process: str, recipe: str, country: str) -> dict[tuple[str, str], float]:
-        rows = self.terms[(self.terms["process"] == process) & (self.terms["recipe"] == recipe)]
-        result: dict[tuple[str, str], float] = {}
-        for row in rows.itertuples(index=False):
+        return {(commodity, country): value for commodity, value in self.coefficients[process, recipe].items()}
+
+    def _coefficients(self) -> dict[tuple[str, str], dict[str, float]]:
+        """Net output (+) or input (-) of each commodity per unit of a recipe."""
+        result: dict[tuple[str, str], dict[str, float]] = defaultdict(lambda: defaultdict(float))
+        for row in self.terms.itertuples(index=False):
             sign = 1.0 if row.direction == "out" else -1.0
-            key = (str(row.commodity), country)
-            result[key] = result.get(key, 0.0) + sign * float(row.value)
+            result[str(row.process), str(row.recipe)][str(row.commodity)] += sign * float(row.value)
         return result
 
     def _trade_flows(self, trade: dict[tuple[str, str, str], tuple[float, dict[str, object]]]) -> None:
@@ -562,6 +565,21 @@ class _ChainBuilder:
                  "inferred": flow.inferred}
             )  # fmt: skip
         return pd.DataFrame(rows)
+
+
+def _of_chain(facts: dict[str, pd.DataFrame], chain: str) -> dict[str, pd.DataFrame]:
+    """The tables with only the chain's own rows where they name a commodity or a process."""
+    own = set(facts["commodities"].loc[facts["commodities"]["chain"] == chain, "commodity"])
+    steps = set(facts["processes"].loc[facts["processes"]["chain"] == chain, "process"])
+    result = dict(facts)
+    for table, frame in facts.items():
+        if "chain" in frame or table in ("commodities", "processes"):
+            continue
+        if "commodity" in frame:
+            result[table] = frame[frame["commodity"].isin(own | {chain, "*"})]
+        elif "process" in frame:
+            result[table] = frame[frame["process"].isin(steps | {"*"})]
+    return result
 
 
 def _cited(table: str, row: object) -> dict[str, object]:
