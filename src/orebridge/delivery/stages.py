@@ -208,8 +208,9 @@ def _level(model: Model, solution: Solution, values: dict[str, float]) -> Soluti
 
 def _prices(model: Model, nodes: npt.NDArray[np.int64]) -> Floats:
     price = model.network.nodes["replacement_usd"].to_numpy(dtype=float)[nodes]
-    known = price[~np.isnan(price)]
-    result: Floats = np.where(np.isnan(price), float(np.median(known)) if known.size else 1.0, price) / 1e6
+    known = price[price > 0]
+    # Where no price is stated the median orders the changes; it is never reported. Without any price: tonnes count.
+    result: Floats = np.where(price > 0, price, float(np.median(known)) if known.size else 1e6) / 1e6
     return result
 
 

@@ -71,7 +71,7 @@ def transfers(network: SupplyNetwork, limits: Limits, horizon: Horizon, unaided:
         rows = {m: r for m, r in rows.items() if len(r)}
         if len(rows) < 2:
             continue
-        imports = {m: _net_imports(network, commodity, m) for m in rows}
+        imports = {member: _net_imports(network, commodity, member) for member in rows}
         for t in range(horizon.reported):
             use = {m: float(limits.demand[r, t].sum()) for m, r in rows.items()}
             got = {m: use[m] - float(unaided.unmet[r, t].sum()) for m, r in rows.items()}

@@ -66,7 +66,7 @@ def simulate_unaided(network: SupplyNetwork, limits: Limits, horizon: Horizon) -
         # Goods of earlier months that arrive now; before month 1 the base year went on.
         back = t - lag[term_a[late]]
         made = np.where(back >= 0, activity[term_a[late], np.maximum(back, 0)], x0[term_a[late]])
-        came = np.bincount(term_n[late], coefficient[late] * made, len(nodes))
+        came = np.bincount(term_n[late], coefficient[late] * made, len(nodes)).astype(float)  # ints if there is none
         back = t - transit
         sent = np.where(back >= 0, shipment[np.arange(len(routes)), np.maximum(back, 0)], y0)
         came += np.bincount(sink, sent, len(nodes))
@@ -100,7 +100,7 @@ def simulate_unaided(network: SupplyNetwork, limits: Limits, horizon: Horizon) -
         activity[:, t] = level
         last = np.bincount(site, level, len(network.sites))
         unmet[:, t] = limits.demand[:, t] - served
-        used = np.bincount(term_n[into], -coefficient[into] * level[term_a[into]], len(nodes))
+        used = np.bincount(term_n[into], -coefficient[into] * level[term_a[into]], len(nodes)).astype(float)
         used += np.bincount(source, shipment[:, t], len(nodes)) + np.bincount(demand_node, served, len(nodes))
         left = np.bincount(pile_node, held, len(nodes)) + came - used
         waste[:, t] = np.where(free, np.maximum(left - start, 0.0), 0.0)

@@ -2,7 +2,9 @@
 
     sum over tiers and uses of u <= peak * sum of D      (rows `level`, per member, product and month)
 
-`peak`, the largest monthly shortage share, is made small in stage D. Units: t of product per month. `u` is the only elastic column of the plan, so every plan is feasible.
+`peak`, the largest monthly shortage share, is made small in stage D. In the unreported tail members' u is at most its
+unaided value. Units: t of product per month. `u` is the only elastic column; the course without a plan satisfies every
+row, so a plan always exists.
 """
 
 from __future__ import annotations
@@ -22,6 +24,9 @@ def add(model: Model) -> None:
     theta = model.network.assumption("theta")
     outsider = ~demands["is_member"].to_numpy(dtype=bool)[:, None]
     most = np.where(outsider, np.minimum(wanted, np.maximum(theta * wanted, model.unaided.unmet)), wanted)
+    # The tail is not reported: without this bound a plan would move shortage there and look better than it is.
+    tail = np.arange(wanted.shape[1])[None, :] >= model.horizon.reported
+    most = np.where(tail & ~outsider, np.minimum(wanted, model.unaided.unmet), most)
     model.unmet = model.program.columns(
         "unmet", {"demand": demands["demand"], "month": model.horizon.labels}, 0.0, most
     )
