@@ -241,3 +241,17 @@ def test_the_order_of_rows_and_columns_changes_nothing(tmp_path, seed):
         columns = [name for name in frame if name not in ("file", "line")]
         one, two = ([tuple(map(str, row)) for row in f[columns].to_numpy()] for f in (frame, after.frames[table]))
         assert sorted(one) == sorted(two)
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(table=st.sampled_from(sorted(FILES)), at=st.integers(0, 400), junk=st.binary(min_size=1, max_size=12))
+def test_damaged_files_never_end_in_a_traceback(tmp_path, table, at, junk):
+    text = FILES[table].encode()
+    damaged = text[: at % len(text)] + junk + text[at % len(text) :]
+    try:
+        frames = load(write(tmp_path, {f"{table}.csv": damaged})).frames
+    except TableErrors as error:
+        # The damage is named by file, or by a row elsewhere that refers to what it destroyed.
+        assert all(".csv:" in fault for fault in error.faults)
+    else:
+        assert all(frame["value"].notna().all() for frame in frames.values() if "value" in frame)
