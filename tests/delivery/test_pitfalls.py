@@ -82,7 +82,9 @@ def test_pitfall_05_the_pipeline_is_full_at_the_start() -> None:
         effects(("capacity_share", "mine@CHN", 1, 4, 0.3)),
         effects(("demand_factor", "magnet@AAA/all/defence", 1, 6, 2.0)),
         effects(("shipment_share", "magnet:AAA>BBB", 2, 5, 0.5)),
-        effects(("stock_release_share", "industry:metal@BBB", 1, 6, 0.0), ("shipment_share", "metal:CHN>BBB", 1, 6, 0.2)),
+        effects(
+            ("stock_release_share", "industry:metal@BBB", 1, 6, 0.0), ("shipment_share", "metal:CHN>BBB", 1, 6, 0.2)
+        ),
     ],
     ids=["ban", "outage", "surge", "member quota", "locked stock"],
 )
@@ -107,8 +109,6 @@ def pool(price: float) -> SupplyNetwork:
 
 # 5 t instead of 8 leave China in month 2 for each, so in month 3 the outside pool is 10 t, split 5 and 5.
 SHORT = effects(("shipment_share", "metal:CHN>AAA", 2, 2, 5 / 8), ("shipment_share", "metal:CHN>BBB", 2, 2, 5 / 8))
-
-
 
 
 def test_worked_check_of_nesting_with_stock_worth_nothing() -> None:
@@ -145,7 +145,9 @@ def test_mass_is_conserved_at_every_node(way: str) -> None:
     for t in range(months):
         for term in net.terms.itertuples():
             lag = int(net.activities["lag"].iloc[term.activity]) if term.coefficient > 0 else 0
-            gap[term.node, t] += term.coefficient * (flows.activity[term.activity, t - lag] if t >= lag else x0[term.activity])
+            gap[term.node, t] += term.coefficient * (
+                flows.activity[term.activity, t - lag] if t >= lag else x0[term.activity]
+            )
         for r in net.routes.itertuples():
             gap[r.from_node, t] -= flows.shipment[r.Index, t]
             gap[r.to_node, t] += flows.shipment[r.Index, t - r.lag] if t >= r.lag else r.y0
@@ -217,7 +219,11 @@ def test_pitfall_22_more_stock_or_capacity_never_hurts_stage_a(way: str) -> None
         plan = four_ways(net, BAN, 8, ("alone", way)).plans[way]
         return [plan.stages.get(f"A {tier}", 0.0) for tier in ("defence", "essential", "general")]
 
-    little, more, wide = defence_first(magnets(3.0)), defence_first(magnets(9.0)), defence_first(magnets(3.0, spare=1.5))
+    little, more, wide = (
+        defence_first(magnets(3.0)),
+        defence_first(magnets(9.0)),
+        defence_first(magnets(3.0, spare=1.5)),
+    )
     assert sum(more) < sum(little)
     assert sum(wide) <= sum(little) * (1 + 1e-6) + 1e-6
 

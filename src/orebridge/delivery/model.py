@@ -42,6 +42,7 @@ class Model:
     ours: npt.NDArray[np.int64] = field(init=False)
     waste: Family = field(init=False)
     balance: Family = field(init=False)
+    need: Floats = field(init=False)
 
     def __post_init__(self) -> None:
         self.program = Program(self.name)

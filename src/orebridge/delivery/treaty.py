@@ -99,14 +99,14 @@ def _ship(
         if amount >= -1e-9:
             continue
         reach = []
-        for receiver in lack:
+        for receiver, owed in lack.items():
             found = np.flatnonzero(
                 (routes["commodity"] == commodity) & (routes["origin"] == giver) & (routes["destination"] == receiver)
                 & (routes["opens"] < t + 1)
             )  # fmt: skip
             lag = int(routes["lag"].iloc[found[0]]) if found.size else 0
             if found.size and np.isnan(limits.route_share[found[0], t]) and t + lag < limits.demand.shape[1]:
-                reach.append((int(found[0]), lack[receiver]))
+                reach.append((int(found[0]), owed))
         total = sum(lack.values())  # what no route can carry to a receiver is not owed, so nobody curtails for it
         for route, need in reach:
             result[route, t] += -amount * need / total

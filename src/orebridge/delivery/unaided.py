@@ -109,9 +109,7 @@ def simulate_unaided(network: SupplyNetwork, limits: Limits, horizon: Horizon) -
     return Flows(activity, shipment, stock, unmet, waste)
 
 
-def _put(
-    network: SupplyNetwork, held: Floats, left: Floats, pile_node: npt.NDArray[np.int64], give: Floats
-) -> Floats:
+def _put(network: SupplyNetwork, held: Floats, left: Floats, pile_node: npt.NDArray[np.int64], give: Floats) -> Floats:
     """Spread what is left at each node over its stockpiles: industry first, each within what it may give and its room."""
     piles = network.stockpiles
     room = piles["room"].to_numpy(dtype=float)

@@ -38,7 +38,7 @@ def add(model: Model) -> None:
     np.add.at(need, (np.repeat(sink, coming.sum(1)), np.nonzero(coming)[1]), np.repeat(-y0, coming.sum(1)))
 
     rows = p.rows("balance", {"node": net.nodes["node"], "month": t}, need, need)
-    model.balance = rows
+    model.balance, model.need = rows, need
     term, when = np.nonzero(~past)
     for family in (model.activity, model.activity_extra):
         p.terms(rows.ids[node[term], when], family.ids[act[term], when - lag[term]], coefficient[term])
