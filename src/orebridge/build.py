@@ -279,6 +279,9 @@ class _ChainBuilder:
         stated = np.array([flow.stated for flow in self.flows])
         error = np.array([flow.error for flow in self.flows])
         result = reconcile(balance, stated, error, [f"{c}@{i}" for c, i in nodes])
+        if not result.optimal:
+            self.findings.append(Finding("warning", self.chain, "base-year flows balance but are not proven nearest to the "
+                                         "sources", "look at the adjustments for figures moved far without need"))  # fmt: skip
         return nodes, np.where(result.flows < SMALLEST * 0.01, 0.0, result.flows)
 
     # --- frames ----------------------------------------------------------------------------------------------------

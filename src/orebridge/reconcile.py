@@ -58,7 +58,7 @@ def reconcile(
     flows = np.where(free, _project(balance, stated, error, free), 0.0)
     flows = np.maximum(flows, 0.0)
     gap = balance @ flows
-    size = np.abs(balance) @ flows + 1e-9
+    size = abs(balance) @ flows + 1e-9
     bad = np.flatnonzero(np.abs(gap) > 1e-7 * size.max(initial=1.0))
     if bad.size:
         names = ", ".join(f"{node_labels[i]} ({gap[i]:+.3g} t/yr)" for i in bad[np.argsort(-np.abs(gap[bad]))][:5])

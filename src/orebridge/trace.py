@@ -1,9 +1,9 @@
-"""Origin classes: restricted material must not reach the banned buyers by way of a third country.
+"""Restricted material must not reach the banned buyers by way of a third country.
 
-In third countries each traced commodity has two nodes: free, and of restricted origin (`#ORIGIN`). Restricted
-material arrives from the restricting country, is used where free material may be used too (a downgrade without cost),
-is processed into restricted output for as many stages as the shock's liability says, and may be shipped to a target
-only as much as in the base year. Targets and the restricting country are not split.
+The rule is a cap on routes from third countries to the targets, not a split of every node by origin. Not covered: a
+third country that makes the commodity itself, however little, is not capped. It may use restricted material at home
+and ship its own, which is lawful, but could also ship more than its own output. Where a maker is small beside what it
+imports, more can leak than the rule means to allow, and the shortage may come out too low.
 """
 
 from __future__ import annotations
