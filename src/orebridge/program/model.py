@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 import numpy.typing as npt
 
-from orebridge.errors import ProgramError
+from orebridge.errors import ProgramError, UnknownLabel
 from orebridge.program.data import Data
 from orebridge.program.families import Axes, Family, Floats, Ints, bad_limits, make_family, spread
 from orebridge.program.parts import Parts, components
@@ -24,6 +24,7 @@ Ids = npt.ArrayLike | Family
 SMALLEST_COST = 1e-6
 # Added rows beyond this are scaled by a power of two inside the solver.
 ROW_SIZE = (1e-3, 1e3)
+BASE = "base"
 
 
 @dataclass
@@ -59,6 +60,7 @@ class Program:
         self._data = Data(name)
         self._parts = Parts(self._data, apart)
         self._scopes: list[_Scope] = []
+        self._bases: set[str] = set()
 
     # --- building ---------------------------------------------------------------------------------------------
     def columns(
@@ -219,21 +221,29 @@ class Program:
                 self._data.cut_rows(scope.n_rows)
 
     # --- solving ----------------------------------------------------------------------------------------------
-    def solve(self, from_base: bool = False, workers: int = 1) -> Solution:
+    def solve(self, from_base: bool | str = False, workers: int = 1) -> Solution:
         """Minimise. Warm if solved before; components whose figures did not change are not solved again.
 
         `from_base` restarts from what `keep_base` kept, and takes the base solution itself where tighter limits do not
-        cut it off. `workers` is the number of threads over components.
+        cut it off; give a name if several bases were kept. `workers` is the number of threads over components.
 
         Raises NotOptimal: infeasible (with an irreducible set of conflicting limits), unbounded (with the columns
         that grow), or the solver's own word.
         """
-        pieces = self._parts.solve(from_base, workers)
+        name = (BASE if from_base else None) if isinstance(from_base, bool) else from_base
+        if name not in (None, BASE) and name not in self._bases:
+            raise UnknownLabel(f"{self.name}: no base {name!r} was kept; there are {sorted(self._bases) or 'none'}.")
+        pieces = self._parts.solve(name, workers)
         return Solution(pieces, self._data.n_cols, self._data.n_rows)
 
-    def keep_base(self) -> None:
-        """Keep the last solve (basis, solution and figures) for `solve(from_base=True)`."""
-        self._parts.keep_base()
+    def keep_base(self, name: str = BASE) -> None:
+        """Keep the last solve (basis, solution and figures) for `solve(from_base=True)`, or under a name of its own.
+
+        In a lexicographic sweep keep one base per stage, with the cuts built in as rows (`set_rhs` opens and closes
+        them): each stage of a scenario then starts from the same stage of the base.
+        """
+        self._parts.keep_base(name)
+        self._bases.add(name)
 
     def load(self) -> None:
         """Hand the model over to the solver now instead of at the first solve."""
@@ -267,6 +277,10 @@ class Program:
     def columns_upper(self, family: Family) -> Floats:
         """Upper bounds in force, shaped like the family."""
         return self._data.array("upper")[family.ids]
+
+    def columns_cost(self, family: Family) -> Floats:
+        """Costs in force, shaped like the family."""
+        return self._data.array("cost")[family.ids]
 
     def components(self) -> tuple[Ints, Ints]:
         """Number of the connected component of every column and of every row."""

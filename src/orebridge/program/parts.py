@@ -57,11 +57,12 @@ class Part:
     engine: Engine | None = None
     #: Of the last solve; None as soon as a figure changes.
     outcome: Outcome | None = None
-    base: tuple[Basis, Outcome] | None = None
+    #: Kept bases by name.
+    bases: dict[str, tuple[Basis, Outcome]] = field(default_factory=dict)
     #: Statuses to start from (None for what is new), taken over from the parts this one replaces.
     start: tuple[Any, Any] | None = None
     untold: Changes = field(default_factory=Changes)
-    since_base: Changes = field(default_factory=Changes)
+    since_base: dict[str, Changes] = field(default_factory=dict)
     since_solve: set[str] = field(default_factory=set)
     solved: bool = False
 
@@ -104,7 +105,7 @@ class Parts:
         self._parts: list[Part] = []
         self._part_of: dict[str, Ints] = {}
         self._local: dict[str, Ints] = {}
-        self._base: dict[str, Floats] = {}
+        self._base: dict[str, dict[str, Floats]] = {}
         self._times_kept = 0
         self._stale = True
 
@@ -131,8 +132,8 @@ class Parts:
             part.outcome = None
             part.since_solve.add(kind)
             part.untold.add(kind, own)
-            if self._base:
-                part.since_base.add(kind, own)
+            for changes in part.since_base.values():
+                changes.add(kind, own)
 
     def add_row(self, row: int, columns: Ints, values: Floats, lower: float, upper: float) -> Any:
         """Add a row to the living engines if it stays inside one part, else hand over anew. Returns a memory."""
@@ -142,12 +143,12 @@ class Parts:
             self.restructure()
             return None
         self._tell(part)
-        memory = (part, self._times_kept, len(part.rows), part.base, part.engine.basis() if part.solved else None)
+        memory = (part, self._times_kept, len(part.rows), part.bases, part.engine.basis() if part.solved else None)
         part.engine.add_row(self._local["columns"][columns], values, lower, upper)
         self._part_of["rows"] = np.append(self._part_of["rows"], owners.astype(np.int32))
         self._local["rows"] = np.append(self._local["rows"], np.int32(len(part.rows)))
         part.rows = np.append(part.rows, np.int32(row))
-        part.outcome = part.base = None
+        part.outcome, part.bases = None, {}
         part.since_solve.add("rows")
         return memory
 
@@ -160,14 +161,14 @@ class Parts:
             if gone.size and part.engine is not None:
                 part.engine.drop_rows(gone)
                 part.rows = part.rows[: len(part.rows) - len(gone)]
-                part.outcome = part.base = None
+                part.outcome, part.bases = None, {}
         self._part_of["rows"] = self._part_of["rows"][:n_rows]
         self._local["rows"] = self._local["rows"][:n_rows]
-        for part, times_kept, size, base, basis in reversed([memory for memory in memories if memory is not None]):
+        for part, times_kept, size, bases, basis in reversed([memory for memory in memories if memory is not None]):
             if len(part.rows) != size:  # not the first of several rows added to this part
                 continue
             # A base kept since then had the rows that are gone now.
-            part.base = base if times_kept == self._times_kept else None
+            part.bases = bases if times_kept == self._times_kept else {}
             if basis is not None:
                 part.engine.set_basis(basis)
 
@@ -260,7 +261,7 @@ class Parts:
         part.untold = Changes()
 
     # --- solving ----------------------------------------------------------------------------------------------
-    def solve(self, from_base: bool, workers: int) -> list[Piece]:
+    def solve(self, from_base: str | None, workers: int) -> list[Piece]:
         """Solve what changed; parts whose figures did not change keep their outcome."""
         if self._stale:
             self.build()
@@ -283,14 +284,14 @@ class Parts:
             if part.outcome is not None
         ]
 
-    def _run(self, part: Part, from_base: bool) -> str:
+    def _run(self, part: Part, from_base: str | None) -> str:
         """Solve one part; returns "" or the solver's word for what it is instead of optimal."""
         self._tell(part)
         engine = self._open(part)
-        if from_base and part.base is not None:
-            engine.set_basis(part.base[0])
+        if from_base in part.bases:
+            engine.set_basis(part.bases[from_base][0])
         # Only costs changed: the last basis is still a feasible plan, and the primal simplex goes on from it.
-        primal = part.solved and part.since_solve == {"cost"} and not from_base
+        primal = part.solved and part.since_solve == {"cost"} and from_base not in part.bases
         result = engine.run(primal)
         part.solved = True
         part.since_solve = set()
@@ -299,38 +300,45 @@ class Parts:
         part.outcome = result
         return ""
 
-    def keep_base(self) -> None:
-        """Keep basis, outcome and figures of the last solve as the base."""
+    def keep_base(self, name: str) -> None:
+        """Keep basis, outcome and figures of the last solve under a name."""
         if self._stale or any(part.outcome is None for part in self._parts):
             raise ProgramError(
-                f"{self._data.name}: solve before keeping the base; a figure changed since the last solve."
+                f"{self._data.name}: solve before keeping a base; a figure changed since the last solve."
             )
         for part in self._parts:
-            if part.engine is not None and part.outcome is not None:
-                part.base = (part.engine.basis(), part.outcome)
-            part.since_base = Changes()
-        self._base = {key: self._data.array(key).copy() for key in KEYS}
+            if part.outcome is None:
+                continue
+            # A part whose outcome was taken over from a kept base without a solve has that base's basis.
+            same = [kept for kept in part.bases.values() if kept[1] is part.outcome]
+            if same:
+                part.bases[name] = same[0]
+            elif part.engine is not None:
+                part.bases[name] = (part.engine.basis(), part.outcome)
+            part.since_base[name] = Changes()
+        self._base[name] = {key: self._data.array(key).copy() for key in KEYS}
         self._times_kept += 1
 
-    def _known(self, part: Part, from_base: bool) -> bool:
+    def _known(self, part: Part, from_base: str | None) -> bool:
         """Whether the outcome is known without a solve."""
-        if part.outcome is None and from_base and part.base is not None and self._base_holds(part, part.base[1]):
-            part.outcome = part.base[1]
+        if part.outcome is None and from_base in part.bases and self._base_holds(part, from_base):
+            part.outcome = part.bases[from_base][1]
         return part.outcome is not None
 
-    def _base_holds(self, part: Part, base: Outcome) -> bool:
+    def _base_holds(self, part: Part, name: str) -> bool:
         """Whether the base solution is still optimal: costs as in the base, limits only tighter, and all kept.
 
         It stays feasible and nothing cheaper has become allowed. Its duals stay valid too: a limit that binds in the
         base can only be tightened by cutting the base solution off.
         """
+        base, figures, changes = part.bases[name][1], self._base[name], part.since_base[name]
         for kind, keys in (("cost", ("cost",)), ("columns", ("lower", "upper")), ("rows", ("row_lower", "row_upper"))):
-            ids = part.since_base.get(kind)
-            ids = ids[ids < len(self._base[keys[0]])]
+            ids = changes.get(kind)
+            ids = ids[ids < len(figures[keys[0]])]
             now = [self._data.array(key)[ids] for key in keys]
-            then = [self._base[key][ids] for key in keys]
+            then = [figures[key][ids] for key in keys]
             differ = np.any([a != b for a, b in zip(now, then, strict=True)], axis=0) if ids.size else ids > 0
-            part.since_base.ids[kind] = [ids[differ]]
+            changes.ids[kind] = [ids[differ]]
             if not differ.any():
                 continue
             if kind == "cost":
@@ -344,6 +352,11 @@ class Parts:
             if (value < low - slack).any() or (value > high + slack).any():
                 return False
         return True
+
+    def _open_ended(self, part: Part) -> Ints:
+        """Columns whose bounds let the cost fall for ever (where the solver gives no ray: a column without rows)."""
+        cost, low, high = (self._data.array(key)[part.columns] for key in ("cost", "lower", "upper"))
+        return part.columns[((cost < 0) & np.isinf(high)) | ((cost > 0) & np.isinf(low))]
 
     def _row_scale(self, rows: Ints) -> Floats:
         return np.array([self._data.row_scale.get(int(row), 1.0) for row in rows])
@@ -361,7 +374,8 @@ class Parts:
                 labels += [data.row_text(int(part.rows[row])) for row in rows]
                 labels += [data.column_text(int(part.columns[column])) for column in columns]
             elif word == "unbounded":
-                labels += [data.column_text(int(part.columns[column])) for column in part.engine.ray()]
+                endless = part.columns[part.engine.ray()] if part.engine.ray() else self._open_ended(part)
+                labels += [data.column_text(int(column)) for column in endless]
         more = len(labels) - MOST_LABELS
         shown = labels[:MOST_LABELS] + ([f"... and {more} more"] if more > 0 else [])
         listing = "\n  ".join(shown or ["(the solver named none)"])
