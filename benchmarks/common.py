@@ -34,8 +34,7 @@ def arguments(what: str, sizes: str, runs: int) -> argparse.ArgumentParser:
 
 
 def seconds(run: Callable[[], Any]) -> tuple[float, Any]:
-    """Wall-clock seconds of one call, and what it returned; rubbish is collected before, not during."""
-    gc.collect()
+    """Wall-clock seconds of one call, and what it returned."""
     start = time.perf_counter()
     result = run()
     return time.perf_counter() - start, result
@@ -49,6 +48,7 @@ def alternate(contestants: Mapping[str, Callable[[], Any]], runs: int) -> dict[s
     took: dict[str, list[float]] = {name: [] for name in contestants}
     for turn in range(runs + (runs > 1)):
         for name, run in contestants.items():
+            gc.collect()
             took[name].append(seconds(run)[0])
         if turn == 0 and runs > 1:
             took = {name: [] for name in contestants}

@@ -123,7 +123,9 @@ def test_price_times_mass_is_the_same_money_in_any_unit(value, unit):
     assert dollars == pytest.approx(7.0 * value, rel=1e-12)
 
 
-@given(st.lists(st.tuples(st.sampled_from(["Ni", "S", "O", "H", "Li", "W"]), st.integers(1, 12)), min_size=1, max_size=5))
+@given(
+    st.lists(st.tuples(st.sampled_from(["Ni", "S", "O", "H", "Li", "W"]), st.integers(1, 12)), min_size=1, max_size=5)
+)
 def test_shares_of_a_formula_sum_to_one(parts):
     formula = "".join(f"{symbol}{count}" for symbol, count in parts)
     assert sum(element_share(formula, symbol) for symbol in parse_formula(formula)) == pytest.approx(1.0)

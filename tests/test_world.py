@@ -78,7 +78,12 @@ def test_the_bundled_world_loads_and_every_fact_cites_its_source():
 def test_a_row_is_cited_down_to_file_and_line(folder):
     world = load_world(folder)
     cited = provenance.cite(world, "flows", 1)
-    assert (cited.publisher, cited.title, cited.confidence, cited.place) == ("Others", "Their notes", "read", "flows.csv:3")
+    assert (cited.publisher, cited.title, cited.confidence, cited.place) == (
+        "Others",
+        "Their notes",
+        "read",
+        "flows.csv:3",
+    )
     assert str(cited) == "Others, Their notes; read in the publisher's own text; flows.csv:3"
     structural = provenance.cite(world, "sites", 0)
     assert (structural.publisher, structural.place) == ("Us", "sites.csv:2")

@@ -25,7 +25,7 @@ _WHERE = {
     "four_ways": "orebridge.delivery.modes",
     "OrebridgeError": "orebridge.errors",
 }
-__all__ = ["__version__", *_WHERE]
+__all__ = ["__version__"] + list(_WHERE)  # noqa: RUF005
 
 
 def __getattr__(name: str) -> Any:

@@ -46,7 +46,7 @@ def respond(
     with log.status("starting") as status:
         response = answer(
             shocks, [m.strip().upper() for m in members.split(",") if m.strip()], start, months,
-            world=load_world(world, data), as_dated=as_dated, hinges=not quick, note=lambda text: status.update(text),
+            world=load_world(world, data), as_dated=as_dated, hinges=not quick, note=status.update,
         )  # fmt: skip
         if out is not None:
             from orebridge.reports.brief import write_all
@@ -82,10 +82,11 @@ def _print_summary(response: object) -> None:
     screen.print(table)
     if response.coordination:
         screen.print(response.coordination.words)
-        split = ", ".join(f"{m} {v / 1e6:,.0f}" for m, v in response.coordination.shapley.items())
-        screen.print(
-            f"Without lent stock: {response.coordination.value_without_lent_stock_usd / 1e6:,.0f} million USD. Proposed split (Shapley): {split}."
-        )
+        without = response.coordination.value_without_lent_stock_usd / 1e6
+        screen.print(f"Unmet use alone, without counting end stocks: {without:,.0f} million USD saved.")
+        if response.coordination.shapley:
+            split = ", ".join(f"{m} {v / 1e6:,.0f}" for m, v in response.coordination.shapley.items())
+            screen.print(f"Proposed split of the value, million USD (two members: half each): {split}.")
     if len(response.actions):
         screen.print("\n[bold]Largest actions[/bold]")
         acts = Table("owner", "what", "form or site", "route", "months", "t")

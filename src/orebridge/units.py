@@ -160,7 +160,9 @@ def conversion(kind: str, unit: str, basis: str, mass: str = "product", element:
         return price_factor(unit, "product", "product", ""), "USD/t"
     if kind == "rate":
         if basis not in (*AS_COUNTED, "gross"):
-            raise UnitError(f"basis {basis!r}: rates relate tonnes as the commodities are counted; use the oxide factor once, there.")
+            raise UnitError(
+                f"basis {basis!r}: rates relate tonnes as the commodities are counted; use the oxide factor once, there."
+            )
         return _listed(unit, {name: (factor, "t/t") for name, factor in RATE.items()})
     if kind == "money":
         return _listed(unit, {name: (factor, "USD m") for name, factor in MONEY.items()})
@@ -185,7 +187,9 @@ def _mass_conversion(kind: str, unit: str, basis: str, mass: str, element: str) 
     if kind == "activity":
         # Sites and hosts count tonnes of their process's activity, which the process states in words.
         if basis not in (*AS_COUNTED, "gross"):
-            raise UnitError(f"basis {basis!r}: state tonnes of the process's activity, basis element, product or gross.")
+            raise UnitError(
+                f"basis {basis!r}: state tonnes of the process's activity, basis element, product or gross."
+            )
         return mass_factor(unit, "product", "product", ""), inside
     return mass_factor(unit, basis, mass, element), inside
 

@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-
-sys.path.insert(0, str(Path(__file__).parents[1]))
-from small import ban, ore_to_magnet
 
 from orebridge.delivery.limits import horizon_for, limits_of
 from orebridge.delivery.model import Model
@@ -23,6 +18,7 @@ from orebridge.delivery.unaided import Flows, simulate_unaided
 from orebridge.errors import NetworkError, ShockError
 from orebridge.network import SupplyNetwork
 from orebridge.shocks import Effects, no_effects
+from small import ban, ore_to_magnet
 
 WAYS = ("alone", "treaty", "joint")
 
@@ -140,9 +136,7 @@ def test_a_network_out_of_balance_is_refused():
         replace(network, routes=routes)
 
 
-shocks = st.builds(
-    lambda months, share, first: ban(months, share, first), st.integers(1, 8), st.floats(0.0, 0.9), st.integers(1, 4)
-)
+shocks = st.builds(ban, st.integers(1, 8), st.floats(0.0, 0.9), st.integers(1, 4))
 
 
 @settings(max_examples=12, deadline=None)

@@ -20,7 +20,7 @@ class Coordination:
     value_without_lent_stock_usd: float
     share_of_alone: float
     shapley: Mapping[str, float]
-    in_core: bool
+    in_core: bool | None
     helps: bool
     words: str
 
@@ -43,7 +43,9 @@ def coordination(alone: Plan, joint: Plan, members: tuple[str, ...]) -> Coordina
         words = f"A joint plan saves {value / 1e6:,.0f} million USD of {alone.loss_usd() / 1e6:,.0f} lost alone ({share:.0%})."
     else:
         words = "Coordination does not help here: the joint plan saves under 1 % of what is lost alone."
-    return Coordination(value, without, share, each, True, helps, words)
+    # Half each is the Shapley value of two members and always in the core; for more members neither was computed.
+    known = len(members) == 2
+    return Coordination(value, without, share, each if known else {}, True if known else None, helps, words)
 
 
 def shapley(members: tuple[str, ...], worth: Callable[[frozenset[str]], float]) -> dict[str, float]:

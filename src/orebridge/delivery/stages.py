@@ -46,8 +46,6 @@ def solve_single(model: Model) -> Solution:
     for tier, factor in zip(TIERS, (1e4, 1e2, 1.0), strict=True):
         costs += [(ids, values * factor) for ids, values in tier_costs(model, tier)]
     costs.append((model.shortfall.ids, stock_weights(model.network) / 1e6))
-    costs.append((model.shipment_extra.ids, np.full(model.shipment_extra.shape, 1e-6)))
-    costs.append((model.activity_extra.ids, np.full(model.activity_extra.shape, 1e-6)))
     model.program.minimise(costs)
     return model.program.solve()
 

@@ -193,6 +193,10 @@ class Engine:
         return Basis(raw)
 
     # --- solving ----------------------------------------------------------------------------------------------
+    def forget(self) -> None:
+        """Drop basis and solution, so that the next run is presolved from scratch."""
+        self._ok(self._highs.clearSolver(), "clear the last solve")
+
     def run(self, primal: bool = False) -> Outcome | str:
         """Solve. Returns the optimal outcome, or one of "infeasible", "unbounded", or the solver's own word."""
         self._ok(
