@@ -19,6 +19,7 @@ from orebridge.world import World
 MONTH_DAYS = 30.4375
 PARTNER_SHARE = 0.01  # a country is a node of its own above this share of a commodity's trade
 SMALLEST = 1e-4  # t/yr below which a reconciled flow counts as none
+PHANTOM_SHARE = 0.01  # of a node's supply; a smaller gap at an exporter is rounding, not a use
 UNMODELLED = "uses not modelled"
 
 
@@ -198,8 +199,21 @@ class _ChainBuilder:
                 net[node] += coefficient * flow.stated
         return net
 
+    def _handled(self) -> tuple[dict[tuple[str, str], float], set[tuple[str, str]]]:
+        """Stated supply at each node, and the nodes that ship on."""
+        supplied: dict[tuple[str, str], float] = defaultdict(float)
+        shipped: set[tuple[str, str]] = set()
+        for flow in self.flows:
+            for node, coefficient in flow.terms.items():
+                if coefficient > 0:
+                    supplied[node] += coefficient * flow.stated
+                elif flow.kind == "shipment":
+                    shipped.add(node)
+        return supplied, shipped
+
     def _demand_flows(self) -> None:
         net = self._supply()
+        supplied, shipped = self._handled()
         table = self.facts["demand"]
         used_by_process = {
             node for flow in self.flows if flow.kind == "activity" for node, c in flow.terms.items() if c < 0
@@ -217,6 +231,8 @@ class _ChainBuilder:
                     cited = _cited("demand", own.iloc[0])
                 elif final or (node not in used_by_process and self.commodities.loc[commodity, "disposal"] != "free"):
                     stated = max(net.get(node, 0.0), 0.0)
+                    if node in shipped and stated < PHANTOM_SHARE * supplied.get(node, 0.0):
+                        continue  # an exporter's rounding gap is not a use
                     error = max(0.5 * stated, 0.02 * sum(abs(v) for n, v in net.items() if n[0] == commodity), SMALLEST)
                     cited = {
                         "table": "demand",

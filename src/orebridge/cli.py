@@ -104,6 +104,10 @@ def _print_summary(response: object) -> None:
         for row in response.swings.to_dict("records"):
             swing.add_row(row["assumption"], *[f"{row[k] / 1e6:,.0f}" for k in ("low", "stated", "high")])
         screen.print(swing)
+    if len(response.marginal):
+        screen.print("\n[bold]What one more tonne saves[/bold]")
+        for text in response.marginal["words"]:
+            screen.print(f"- {text}")
     for text in response.warnings:
         screen.print(f"! {text}", style="yellow")
 

@@ -15,6 +15,7 @@ from orebridge.build import build_network
 from orebridge.delivery.coordination import Coordination, coordination
 from orebridge.delivery.hinges import break_even_days, stock_curve, tornado
 from orebridge.delivery.limits import restrict_to
+from orebridge.delivery.marginal import marginal_values
 from orebridge.delivery.modes import ChainWays, four_ways
 from orebridge.errors import ShockError
 from orebridge.network import SupplyNetwork
@@ -45,6 +46,7 @@ class Response:
     curve: pd.DataFrame
     swings: pd.DataFrame
     break_even: dict[str, float]
+    marginal: pd.DataFrame
     warnings: tuple[str, ...] = field(default=())
 
     def month_label(self, month: int) -> str:
@@ -95,7 +97,7 @@ class Response:
                 "words": worth.words,
             },
             "actions": self.actions.to_dict("records"),
-            "marginal": [],
+            "marginal": [{k: _number(v) for k, v in row.items()} for row in self.marginal.to_dict("records")],
             "assumptions": [
                 {"name": a.name, "value": a.value, "low": a.low, "high": a.high, "unit": a.unit, "source": a.source, "note": a.note}
                 for a in self.network.assumptions.values()
@@ -150,17 +152,19 @@ def respond(
     worth = coordination(plans["alone"], plans["joint"], alliance) if "joint" in plans else None
     main = max(parts, key=lambda p: (float(p.plans["unaided"].loss["usd"].sum()), p.network.chains[0]))
     best = "joint" if "joint" in plans else "alone"
-    curve, swings, even = pd.DataFrame(), pd.DataFrame(), {}
+    curve, swings, marginal, even = pd.DataFrame(), pd.DataFrame(), pd.DataFrame(), {}
     if hinges:
         part = network.subset(main.network.chains)
         own = restrict_to(effects, part)
         curve = stock_curve(part, own, months, ("unaided", best), note)
         even = {way: break_even_days(curve, way) for way in ("unaided", best)}
         swings = tornado(part, own, months, "alone", note)
+        note("what one more tonne saves")
+        marginal = marginal_values(part, own, months, best if plans[best].loss_usd() > 0 else "alone")
     return Response(
         world=world, network=network, shocks=loaded, effects=effects, members=alliance, start=start, months=months,
         chains=tuple(p.network.chains[0] for p in parts), plans=plans, absent=absent, coordination=worth,
-        actions=actions(plans[best], plans["unaided"], alliance), curve=curve, swings=swings, break_even=even,
+        actions=actions(plans[best], plans["unaided"], alliance), curve=curve, swings=swings, break_even=even, marginal=marginal,
         warnings=(*effects.notes, *_warnings(network, parts)),
     )  # fmt: skip
 

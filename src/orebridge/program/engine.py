@@ -208,6 +208,15 @@ class Engine:
         if status == states.kUnboundedOrInfeasible:
             self._ok(self._highs.setOptionValue("presolve", "off"), "set the option presolve")
             status = self._run()
+        if status == states.kUnknown:
+            # The simplex lost its way from the old basis; once more from nothing, then by the interior point.
+            self.forget()
+            status = self._run()
+            if status == states.kUnknown:
+                self._ok(self._highs.setOptionValue("solver", "ipm"), "choose the interior point")
+                self.forget()
+                status = self._run()
+                self._ok(self._highs.setOptionValue("solver", "simplex"), "choose the simplex")
         if status in (states.kOptimal, states.kModelEmpty):
             return Outcome(float(self._highs.getInfo().objective_function_value), self._highs.getSolution())
         if status == states.kInfeasible:

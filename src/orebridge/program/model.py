@@ -11,9 +11,10 @@ import numpy as np
 import numpy.typing as npt
 
 from orebridge.errors import ProgramError, UnknownLabel
+from orebridge.program.components import components
 from orebridge.program.data import Data
 from orebridge.program.families import Axes, Family, Floats, Ints, bad_limits, make_family, spread
-from orebridge.program.parts import Parts, components
+from orebridge.program.parts import Parts
 from orebridge.program.solution import Solution
 
 if TYPE_CHECKING:

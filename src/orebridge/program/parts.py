@@ -8,18 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from orebridge.errors import NotOptimal, ProgramError
+from orebridge.program.components import components, gather_small, groups
 from orebridge.program.data import KEYS, Data
 from orebridge.program.engine import Arrays, Basis, Engine, Outcome
 from orebridge.program.families import Floats, Ints
 from orebridge.program.solution import Piece
-
-if TYPE_CHECKING:
-    from scipy import sparse
 
 # Components smaller than this share an engine: below it the calls cost more than the solving.
 SMALL_PART = 400
@@ -45,9 +43,11 @@ class Changes:
         if len(known) > 200:
             known[:] = [np.unique(np.concatenate(known))]
 
-    def get(self, kind: str) -> Ints:
-        """Changed ids, each once."""
+    def get(self, kind: str, everything: Ints) -> Ints:
+        """Changed ids, each once; `everything` if that is quicker than telling them apart."""
         known = self.ids.get(kind, [])
+        if sum(map(len, known)) > len(everything) // 2:
+            return everything
         return np.unique(np.concatenate(known)) if known else np.zeros(0, np.int32)
 
 
@@ -68,36 +68,6 @@ class Part:
     since_base: dict[str, Changes] = field(default_factory=dict)
     since_solve: set[str] = field(default_factory=set)
     solved: bool = False
-
-
-def components(matrix: sparse.csc_array) -> tuple[Ints, Ints]:
-    """Number of the connected component of every column and of every row."""
-    from scipy import sparse
-    from scipy.sparse import csgraph
-
-    n_rows, n_cols = matrix.shape
-    size = n_rows + n_cols
-    start = np.concatenate([matrix.indptr, np.full(n_rows, matrix.nnz, dtype=matrix.indptr.dtype)])
-    links = (np.ones(matrix.nnz, dtype=np.int8), matrix.indices + np.int32(n_cols), start)
-    _, label = csgraph.connected_components(sparse.csr_array(links, shape=(size, size)), directed=False)
-    return label[:n_cols].astype(np.int32), label[n_cols:].astype(np.int32)
-
-
-def _gather_small(columns: Ints, rows: Ints) -> tuple[Ints, Ints, int]:
-    """Let small components share a number; returns the new numbers and how many there are."""
-    count = int(max(columns.max(initial=-1), rows.max(initial=-1))) + 1
-    size = np.bincount(columns, minlength=count) + np.bincount(rows, minlength=count)
-    small = size < SMALL_PART
-    number = np.empty(count, dtype=np.int32)
-    number[~small] = np.arange(int((~small).sum()))
-    shared = np.cumsum(size[small]) // SMALL_PART
-    number[small] = int((~small).sum()) + np.unique(shared, return_inverse=True)[1].astype(np.int32)
-    return number[columns], number[rows], int(number.max(initial=-1)) + 1
-
-
-def _groups(number: Ints, count: int) -> list[Ints]:
-    order = np.argsort(number, kind="stable").astype(np.int32)
-    return np.split(order, np.cumsum(np.bincount(number, minlength=count))[:-1])
 
 
 class Parts:
@@ -128,15 +98,22 @@ class Parts:
             return
         kind = KINDS[key]
         owner = self._part_of["rows" if kind == "rows" else "columns"][ids]
-        first = int(owner[0])
-        groups = [(first, ids)] if (owner == first).all() else [(int(k), ids[owner == k]) for k in np.unique(owner)]
-        for k, own in groups:
-            part = self._parts[k]
+        for part, own in self._by_part(owner, ids):
             part.outcome = None
             part.since_solve.add(kind)
             part.untold.add(kind, own)
             for changes in part.since_base.values():
                 changes.add(kind, own)
+
+    def _by_part(self, owner: Ints, ids: Ints) -> list[tuple[Part, Ints]]:
+        first = int(owner[0])
+        if (owner == first).all():
+            return [(self._parts[first], ids)]
+        # Small whole numbers sort in linear time.
+        order = np.argsort(owner.astype(np.uint16) if len(self._parts) < 2**16 else owner, kind="stable")
+        counts = np.bincount(owner, minlength=len(self._parts))
+        shares = np.split(ids[order], np.cumsum(counts)[:-1])
+        return [(part, own) for part, own in zip(self._parts, shares, strict=True) if own.size]
 
     def add_row(self, row: int, columns: Ints, values: Floats, lower: float, upper: float) -> Any:
         """Add a row to the living engines if it stays inside one part, else hand over anew. Returns a memory."""
@@ -182,10 +159,10 @@ class Parts:
         former = self._statuses()
         matrix = data.matrix()
         if self._apart and data.n_cols:
-            column, row, count = _gather_small(*components(matrix))
+            column, row, count = gather_small(*components(matrix), SMALL_PART)
         else:
             column, row, count = np.zeros(data.n_cols, np.int32), np.zeros(data.n_rows, np.int32), 1
-        pairs = zip(_groups(column, count), _groups(row, count), strict=True)
+        pairs = zip(groups(column, count), groups(row, count), strict=True)
         self._parts = [Part(columns, rows) for columns, rows in pairs]
         self._part_of = {"columns": column, "rows": row}
         self._local = {kind: np.empty(len(of), np.int32) for kind, of in self._part_of.items()}
@@ -249,13 +226,13 @@ class Parts:
         if part.engine is None or not part.untold.ids:
             return
         data, local = self._data, self._local
-        ids = part.untold.get("cost")
+        ids = part.untold.get("cost", part.columns)
         if ids.size:
             part.engine.change_cost(local["columns"][ids], data.array("cost")[ids])
-        ids = part.untold.get("columns")
+        ids = part.untold.get("columns", part.columns)
         if ids.size:
             part.engine.change_columns(local["columns"][ids], data.array("lower")[ids], data.array("upper")[ids])
-        ids = part.untold.get("rows")
+        ids = part.untold.get("rows", part.rows)
         ids = ids[ids < data.n_rows]
         if ids.size:
             scale = np.array([data.row_scale.get(int(i), 1.0) for i in ids]) if data.row_scale else 1.0
@@ -339,7 +316,7 @@ class Parts:
         """
         base, figures, changes = part.bases[name][1], self._base[name], part.since_base[name]
         for kind, keys in (("cost", ("cost",)), ("columns", ("lower", "upper")), ("rows", ("row_lower", "row_upper"))):
-            ids = changes.get(kind)
+            ids = changes.get(kind, part.rows if kind == "rows" else part.columns)
             ids = ids[ids < len(figures[keys[0]])]
             now = [self._data.array(key)[ids] for key in keys]
             then = [figures[key][ids] for key in keys]

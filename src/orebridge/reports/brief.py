@@ -108,6 +108,7 @@ def render(response: Response) -> str:
              "tonnes": f"{row['tonnes']:,.1f}"}
             for row in response.actions.to_dict("records")
         ],
+        marginal=list(response.marginal["words"]) if len(response.marginal) else [],
         before=figure(charts.chain_sankey(response, "unaided")),
         after=figure(charts.chain_sankey(response, best)),
         figures=figures,
