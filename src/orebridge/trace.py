@@ -73,12 +73,9 @@ def _free_makers(network: SupplyNetwork, trace: Trace) -> set[tuple[str, str]]:
     if trace.liability_stages == 0:
         return made
     liable = _liable(network, trace)
-    own_feed = {
-        i for c, i in made if c in trace.commodities and not _uses(act, commodity, country, coefficient, c, i, liable)
-    }
-    tainted = {
-        (c, i) for c, i in made if _uses(act, commodity, country, coefficient, c, i, liable) and i not in own_feed
-    }
+    # A country that could also make it from its own ore but makes it from restricted feed counts as restricted: what
+    # it would ship is stock of restricted origin, and a planned plant's name must not open that door.
+    tainted = {(c, i) for c, i in made if _uses(act, commodity, country, coefficient, c, i, liable)}
     return made - tainted
 
 
