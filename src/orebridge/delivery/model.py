@@ -39,6 +39,7 @@ class Model:
     shortfall: Family = field(init=False)
     unmet: Family = field(init=False)
     peak: Family = field(init=False)
+    worst: Family = field(init=False)
     ours: npt.NDArray[np.int64] = field(init=False)
     waste: Family = field(init=False)
     balance: Family = field(init=False)

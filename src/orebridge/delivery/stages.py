@@ -5,7 +5,7 @@ B  within (1 + epsilon) of each tier's loss: least largest *excess* shortfall of
 C  least end-of-horizon stock shortfall at replacement value
 D  least largest monthly shortage share (level it)
 E  least cost of change against base-year shipments, activity and stock
-F  fixed tiny weights by sorted label, so that the answer is one
+F  fixed tiny weights by sorted label, so that the answer is one (added to E, below a cent)
 
 Each stage is cut at its optimum x (1 + 1e-6) before the next.
 """
@@ -73,17 +73,17 @@ def solve_staged(model: Model) -> Staged:
             short.append(tier)
     for tier in short:
         solution = _within_loss(model, tier, cuts[tier], values, epsilon)
-    for name, costs in (("C end stock", _end_stock(model)), ("D level", None), ("E change", _change(model))):
-        if name.startswith("D"):
-            solution = _level(model, solution, values)
-            continue
-        assert costs is not None
-        program.minimise(costs)
-        solution = program.solve()
-        values[name] = solution.objective
-        _cut(model, name, costs, solution.objective, CUT if name.startswith("C") else 1e-9)
-    program.minimise(_tie_break(model))
-    return Staged(program.solve(), values)
+    program.minimise(_end_stock(model))
+    solution = program.solve()
+    values["C end stock"] = solution.objective
+    _cut(model, "C end stock", _end_stock(model), solution.objective)
+    _level(model, solution, values)
+    # E in USD with F below a cent on top: a cut over every column would be too ill-scaled to hold.
+    change = [(ids, weights * 1e6) for ids, weights in _change(model)]
+    program.minimise([*change, *_tie_break(model)])
+    solution = program.solve()
+    values["E change"] = solution.objective / 1e6
+    return Staged(solution, values)
 
 
 def _rows(model: Model, tier: str) -> npt.NDArray[np.intp]:
@@ -103,13 +103,13 @@ def _within_loss(model: Model, tier: str, cut: Family | None, values: dict[str, 
     return solution
 
 
-def _cut(model: Model, name: str, costs: Costs, best: float, width: float = CUT) -> Family | None:
+def _cut(model: Model, name: str, costs: Costs, best: float) -> Family | None:
     ids = np.concatenate([np.asarray(i).ravel() for i, _ in costs])
     weights = np.concatenate([np.broadcast_to(v, np.shape(i)).ravel() for i, v in costs])
     keep = weights != 0
     if not keep.any():
         return None
-    return model.program.add_row(f"cut {name}", ids[keep], weights[keep], upper=best + width * abs(best) + 1e-7)
+    return model.program.add_row(f"cut {name}", ids[keep], weights[keep], upper=best + CUT * abs(best) + 1e-7)
 
 
 def groups(model: Model, tier: str | None = None) -> dict[tuple[str, str], npt.NDArray[np.intp]]:
@@ -139,52 +139,34 @@ def _fair(model: Model, tier: str, solution: Solution, values: dict[str, float])
             program.minimise([(model.unmet.ids[rows, :months], np.full((len(rows), months), 1.0))])
             least[key] = max(program.solve().objective, 0.0) / wanted[key]
     open_keys = {key for key, floor in least.items() if floor < 1.0 - 1e-6}
-    worst = 1.0
-    for round_number in range(len(open_keys)):
-        excess = {k: unmet[parts[k], :months].sum() / wanted[k] - least[k] for k in open_keys}
-        worst, low = max(excess.values(), default=0.0), 0.0
-        if worst < 1e-4:
-            break
-        # Bisection on the common bound keeps the program's columns as they are and every step warm.
-        for _ in range(7):
-            middle = 0.5 * (low + worst)
-            achieved = _within(model, parts, wanted, least, open_keys, middle)
-            if achieved is None:
-                low = middle
-            else:
-                worst, unmet = middle, achieved
-        for key in open_keys:
-            program.add_row(f"fair {tier} {'/'.join(key)} {round_number}", model.unmet.ids[parts[key], :months].ravel(),
-                            1.0 / wanted[key], upper=least[key] + worst * 1.0001 + 1e-6)  # fmt: skip
-        tight = {k for k in open_keys if unmet[parts[k], :months].sum() / wanted[k] - least[k] > 0.9 * worst}
+    worst = 0.0
+    while open_keys:
+        with program.changed():
+            for key in sorted(open_keys):
+                ids = model.unmet.ids[parts[key], :months].ravel()
+                program.add_row(
+                    f"try {'/'.join(key)}",
+                    np.append(ids, model.worst.ids),
+                    np.append(np.ones(len(ids)), -wanted[key]),
+                    upper=least[key] * wanted[key] + 1e-6,
+                )
+            program.minimise([(model.worst.ids, np.ones(1))])
+            found = program.solve()
+            worst, unmet = float(found.values(model.worst)[0]), found.values(model.unmet)
+        for key in sorted(open_keys):
+            program.add_row(
+                f"fair {tier} {'/'.join(key)} {len(open_keys)}",
+                model.unmet.ids[parts[key], :months].ravel(),
+                1.0,
+                upper=(least[key] + worst * 1.0001 + 1e-6) * wanted[key] + 1e-6,
+            )
+        excess = {key: unmet[parts[key], :months].sum() / wanted[key] - least[key] for key in open_keys}
+        tight = {key for key in open_keys if excess[key] > 0.9 * worst}
         open_keys -= tight or set(open_keys)
-        if not open_keys:
+        if worst < 1e-4:
             break
     values[f"B {tier}"] = worst
     return solution
-
-
-def _within(
-    model: Model,
-    parts: dict[tuple[str, str], npt.NDArray[np.intp]],
-    wanted: dict[tuple[str, str], float],
-    least: dict[tuple[str, str], float],
-    keys: set[tuple[str, str]],
-    bound: float,
-) -> Floats | None:
-    """Unmet demand of a plan that keeps every excess shortfall within the bound, or None."""
-    from orebridge.errors import NotOptimal
-
-    program, months = model.program, model.horizon.reported
-    with program.changed():
-        for key in sorted(keys):
-            program.add_row(f"try {'/'.join(key)}", model.unmet.ids[parts[key], :months].ravel(), 1.0 / wanted[key],
-                            upper=least[key] + bound + 1e-7)  # fmt: skip
-        program.minimise([(model.unmet.ids, np.full(model.unmet.shape, 1e-3))])
-        try:
-            return program.solve().values(model.unmet)
-        except NotOptimal:
-            return None
 
 
 def _end_stock(model: Model) -> Costs:
@@ -241,5 +223,5 @@ def _tie_break(model: Model) -> Costs:
         names = list(next(iter(family.axes.values())))
         rank = np.argsort(np.argsort(names)).astype(float)[:, None] + 1.0
         month = np.arange(1, family.shape[1] + 1)[None, :]
-        costs.append((family.ids, 1e-3 * (1.0 + 0.37 * rank / len(names)) * (1.0 + 0.01 * month)))
+        costs.append((family.ids, 1e-5 * (1.0 + 0.37 * rank / len(names)) * (1.0 + 0.01 * month)))
     return costs

@@ -32,6 +32,7 @@ def add(model: Model) -> None:
     )
     ours = demands[demands["is_member"].to_numpy(dtype=bool)]
     model.ours = ours.index.to_numpy()
+    model.worst = model.program.columns("worst", {"share": ["largest excess"]}, 0.0, 1.0)
     model.peak = model.program.columns("peak", {"share": ["largest"]}, 0.0, 1.0)
     parts = [(f"{k[0]}/{k[1]}", g.index.to_numpy()) for k, g in ours.groupby(["country", "commodity"])]  # type: ignore[index]
     if not parts:
