@@ -17,6 +17,7 @@ from scipy.sparse.csgraph import connected_components
 from orebridge.errors import NetworkError, UnknownLabel
 
 OTHERS = "OTH"
+ORIGIN_KIND = "origin"  # kind of the pseudo-sites through which material of free origin goes into common use (trace.py)
 
 
 @dataclass(frozen=True)

@@ -119,6 +119,48 @@ def test_worked_check_of_nesting_with_stock_worth_nothing() -> None:
     assert ways.plans["alone"].loss_usd() - ways.plans["joint"].loss_usd() == pytest.approx(1e6, rel=1e-3)
 
 
+def test_alone_an_outsiders_shortage_is_divided_between_members() -> None:
+    """CHN makes 10 t instead of 16 in month 1, so 5 t each leave in month 2 (no plan: pro rata) and arrive in month 3.
+
+    Alone BBB cannot have what AAA could spare of that pool (AAA has 4 t in stock): 3 t unmet. Joint: 2 t.
+    """
+    outage = effects(("capacity_share", "mine@CHN", 1, 1, 10 / 16))
+    ways = four_ways(pool(0.0), outage, 4, WAYS)
+    assert ways.flows["unaided"].unmet.sum(1) == pytest.approx([0.0, 3.0], abs=1e-6)
+    assert ways.flows["alone"].unmet.sum(1) == pytest.approx([0.0, 3.0], abs=1e-4)
+    assert ways.flows["joint"].unmet.sum() == pytest.approx(2.0, abs=1e-4)
+
+
+def test_alone_separates_by_member() -> None:
+    """The loss of a member alone is the same whether or not its ally can plan at all (its ally's plants closed to change)."""
+    network = magnets(spare=1.3)
+    alone = four_ways(network, BAN, 8, ("alone",)).plans["alone"]
+    for member, other in (("AAA", "BBB"), ("BBB", "AAA")):
+        sites = network.sites
+        fixed = sites.assign(capacity=np.where(sites["country"] == other, sites["base"], sites["capacity"]))
+        by_itself = four_ways(replace(network, sites=fixed), BAN, 8, ("alone",)).plans["alone"]
+        assert by_itself.loss_usd(member) == pytest.approx(alone.loss_usd(member), rel=1e-4, abs=10)
+
+
+def test_an_outsiders_essential_use_does_not_come_before_a_members_general_use() -> None:
+    """CHN makes half. AAA (general) may win over what OUT (essential) would get: 5 t of its own pool and 5 t more.
+
+    Ranked by tier alone, AAA would give up its 5 t for OUT's essential use, though outsiders weigh 1 %.
+    """
+    network = world(
+        ["metal@AAA", "metal@CHN", "metal@OUT"],
+        [("mine@CHN", {"metal@CHN": 1.0}, 20.0, 1)],
+        [("metal", "CHN", "AAA", 10.0), ("metal", "CHN", "OUT", 10.0)],
+        demands=[("metal@AAA", "general", 10.0), ("metal@OUT", "essential", 10.0)],
+        members=("AAA",),
+        theta=1.0,
+    )
+    outage = effects(("capacity_share", "mine@CHN", 1, 4, 0.5))
+    ways = four_ways(network, outage, 6, ("alone",))
+    assert ways.flows["unaided"].unmet[0].sum() == pytest.approx(4 * 5.0)
+    assert ways.flows["alone"].unmet[0].sum() == pytest.approx(0.0, abs=1e-4)
+
+
 def test_worked_check_of_nesting_with_stock_at_full_price() -> None:
     """W = v: alone 3 (stock) + 3 (unmet) = 6. Lending at full price creates nothing: joint loses 6 too."""
     ways = four_ways(pool(1e6), SHORT, 4, WAYS)

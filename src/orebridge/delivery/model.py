@@ -85,7 +85,9 @@ def loss_weights(network: SupplyNetwork) -> Floats:
 
 
 def stock_weights(network: SupplyNetwork) -> Floats:
-    """USD per tonne missing from each stockpile at the end (0 where no price is stated)."""
-    price = np.nan_to_num(network.stockpiles["replacement_usd"].to_numpy(dtype=float))
-    result: Floats = price * network.assumption("terminal_share")
+    """USD per tonne missing from each stockpile at the end (0 where no price is stated; outsiders' at their weight)."""
+    piles = network.stockpiles
+    price = np.nan_to_num(piles["replacement_usd"].to_numpy(dtype=float)) * network.assumption("terminal_share")
+    ours = piles["country"].isin(network.members).to_numpy()
+    result: Floats = np.where(ours, price, price * network.assumption("outsider_weight"))
     return result

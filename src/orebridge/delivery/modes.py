@@ -85,7 +85,7 @@ def _not_worse(model: Model, alone: dict[str, float]) -> None:
         ids = np.concatenate([model.unmet.ids[rows, :months].ravel(), model.shortfall.ids[piles]])
         costs = np.concatenate([(value[rows, None] * weight[None, :]).ravel(), stock_weights(net)[piles]]) / 1e6
         keep = costs > 0
-        model.program.add_row(f"no_member_worse {member}", ids[keep], costs[keep], upper=most / 1e6 * (1 + 1e-7) + 1e-6)
+        model.program.add_row(f"no_member_worse {member}", ids[keep], costs[keep], upper=most / 1e6 * (1 + 1e-7) + 5e-7)
 
 
 def weighted_loss(network: SupplyNetwork, effects: Effects, months: int, way: str) -> float:

@@ -1,6 +1,6 @@
 """The objective, lexicographic: loss by tier, fairness, end stocks, level shortage, least change, one answer.
 
-A  per tier, defence first: least sum of discounted value x unmet (outsiders at their weight)
+A  per tier, defence first: least sum of discounted value x unmet (outsiders at their weight, with the general tier)
 B  within (1 + epsilon) of each tier's loss: least largest *excess* shortfall of a member's product, then the next
 C  least end-of-horizon stock shortfall at replacement value
 D  least largest monthly shortage share (level it)
@@ -18,10 +18,14 @@ import numpy as np
 import numpy.typing as npt
 
 from orebridge.delivery.model import TIERS, Model, discount, loss_weights, stock_weights
+from orebridge.network import ORIGIN_KIND
 from orebridge.program import Family, Solution
 
 Floats = npt.NDArray[np.float64]
 CUT = 1e-6
+NOTHING = 1e-7  # million USD below which a tier loses nothing
+PRICED = 1e-6  # reduced costs and duals above this count as non-zero (the solver's own tolerance is 1e-7)
+EVEN = 1e-4  # excess shortfall (share of demand) below which nobody is treated unfairly
 Costs = list[tuple[npt.NDArray[np.int64], Floats]]
 
 
@@ -34,8 +38,12 @@ class Staged:
 
 
 def tier_costs(model: Model, tier: str) -> Costs:
-    """Cost terms of stage A for one tier, in million USD."""
-    demands = np.flatnonzero((model.network.demands["tier"] == tier).to_numpy())
+    """Cost terms of stage A for one tier, in million USD; outsiders of every tier count with the general one.
+
+    Were an outsider's defence or essential use put before the members' general use, a member would give up any tonnes
+    of its own to spare outsiders one, whatever their weight.
+    """
+    demands = _rows(model, tier)
     weight = loss_weights(model.network)[demands, None] * discount(model.network, model.horizon.months)[None, :]
     return [(model.unmet.ids[demands], weight / 1e6)]
 
@@ -50,57 +58,127 @@ def solve_single(model: Model) -> Solution:
     return model.program.solve()
 
 
-def solve_staged(model: Model) -> Staged:
-    """Solve the stages one after another; raises NotOptimal if any has no optimum."""
-    program, values = model.program, {}
-    short: list[str] = []
-    cuts: dict[str, Family | None] = {}
-    epsilon = model.network.assumption("fairness_epsilon")
-    solution = solve_single(model)
-    for tier in TIERS:
-        costs = tier_costs(model, tier)
-        if not costs[0][0].size:
-            continue
-        if np.abs(solution.values(model.unmet)[_rows(model, tier)]).max(initial=0.0) > 1e-7:
-            program.minimise(costs)
-            solution = program.solve()
-            best = max(solution.objective, 0.0)
-        else:
-            best = 0.0
-        values[f"A {tier}"] = best
-        cuts[tier] = _cut(model, f"A {tier}", costs, best)
-        if best > 0 and len(groups(model, tier)) > 1:
-            short.append(tier)
-    for tier in short:
-        solution = _within_loss(model, tier, cuts[tier], values, epsilon)
-    program.minimise(_end_stock(model))
-    solution = program.solve()
-    values["C end stock"] = solution.objective
-    _cut(model, "C end stock", _end_stock(model), solution.objective)
-    _level(model, solution, values)
+def solve_staged(model: Model, last: str = "F") -> Staged:
+    """Solve the stages one after another; raises NotOptimal if any has no optimum.
+
+    With `last="C"` it stops after the end stocks: loss and its split by tier are final then, flows are not.
+    """
+    values: dict[str, float] = {}
+    solution = _least_loss(model, values)
+    if last == "C":
+        return Staged(solution, values)
+    solution = _level(model, solution, values)
     # E in USD with F below a cent on top: a cut over every column would be too ill-scaled to hold.
     change = [(ids, weights * 1e6) for ids, weights in _change(model)]
-    program.minimise([*change, *_tie_break(model)])
-    solution = program.solve()
+    model.program.minimise([*change, *_tie_break(model)])
+    solution = model.program.solve()
     values["E change"] = solution.objective / 1e6
     return Staged(solution, values)
 
 
+def _least_loss(model: Model, values: dict[str, float]) -> Solution:
+    """Stages A to C; afterwards the program allows no plan that does worse in any of them."""
+    program = model.program
+    epsilon = model.network.assumption("fairness_epsilon")
+    both = solve_single(model)
+    lost = {tier: _value(tier_costs(model, tier), both) for tier in TIERS}
+    short = [tier for tier in TIERS if lost[tier] > NOTHING]
+    cuts: dict[str, Family | None] = {}
+    solution = both
+    for tier in TIERS:
+        costs = tier_costs(model, tier)
+        if not costs[0][0].size:
+            continue
+        if tier in short:
+            program.minimise(costs)
+            solution = program.solve()
+        values[f"A {tier}"] = max(_value(costs, solution), 0.0) if tier in short else 0.0
+        cuts[tier] = _cut(model, f"A {tier}", costs, values[f"A {tier}"])
+        if tier not in short:
+            program.set_bounds(model.unmet.ids[_rows(model, tier)], upper=_no_more(model, tier, both))
+    moved = False
+    for tier in short:
+        if len(groups(model, tier)) > 1:
+            moved |= _within_loss(model, tier, cuts[tier], values, epsilon, solution)
+    # The weighted solve is already best in A and, of all such plans, in C if no tier could do better by itself.
+    exact = all(lost[tier] <= values[f"A {tier}"] * (1.0 + 1e-9) + NOTHING for tier in short)
+    if exact and not moved:
+        _hold(model, both)
+        values["C end stock"] = _value(_end_stock(model), both)
+        return both
+    program.minimise(_end_stock(model))
+    solution = program.solve()
+    values["C end stock"] = solution.objective
+    _cut(model, "C end stock", _end_stock(model), solution.objective)
+    _hold(model, solution)
+    return solution
+
+
+def _value(costs: Costs, solution: Solution) -> float:
+    return float(sum((np.asarray(c) * solution.column_values[i]).sum() for i, c in costs))
+
+
+def _no_more(model: Model, tier: str, solution: Solution) -> Floats:
+    """Upper bounds that keep a tier without loss that way (rounding of the solver aside)."""
+    bound = model.program.columns_upper(model.unmet)[_rows(model, tier)]
+    result: Floats = np.minimum(bound, np.maximum(solution.values(model.unmet)[_rows(model, tier)], 0.0))
+    return result
+
+
+def _hold(model: Model, solution: Solution) -> None:
+    """Keep only plans as good as `solution` in its own objective.
+
+    By complementary slackness every optimal plan has each column of non-zero reduced cost at its bound and each row of
+    non-zero dual at its limit; fixing them there leaves exactly the optimal plans, and a much smaller program.
+    """
+    program, x = model.program, solution.column_values
+    for family in program.column_families.values():
+        ids = family.ids.ravel()
+        low, high = program.columns_lower(family).ravel(), program.columns_upper(family).ravel()
+        priced = np.abs(solution.reduced_costs[ids]) > PRICED
+        slack = 1e-6 * np.maximum(1.0, np.abs(x[ids]))
+        at_low = priced & (x[ids] <= low + slack)
+        at_high = priced & ~at_low & (x[ids] >= high - slack)
+        program.set_bounds(ids[at_low], upper=low[at_low])
+        program.set_bounds(ids[at_high], lower=high[at_high])
+    reached = program.matrix @ x
+    for family in program.row_families.values():
+        ids = family.ids.ravel()
+        if ids[0] >= len(solution.row_duals):
+            continue  # a cut added since
+        low, high = program.rows_lower(family).ravel(), program.rows_upper(family).ravel()
+        priced = (np.abs(solution.row_duals[ids]) > PRICED) & (low < high)
+        slack = 1e-6 * np.maximum(1.0, np.abs(reached[ids]))
+        at_low = priced & (reached[ids] <= low + slack)
+        at_high = priced & ~at_low & (reached[ids] >= high - slack)
+        program.set_rhs(ids[at_low], upper=low[at_low])
+        program.set_rhs(ids[at_high], lower=high[at_high])
+
+
 def _rows(model: Model, tier: str) -> npt.NDArray[np.intp]:
-    return np.flatnonzero((model.network.demands["tier"] == tier).to_numpy())
+    demands = model.network.demands
+    ours = demands["is_member"].to_numpy(dtype=bool)
+    own = (demands["tier"] == tier).to_numpy() & ours
+    return np.flatnonzero(own | ~ours if tier == "general" else own)
 
 
-def _within_loss(model: Model, tier: str, cut: Family | None, values: dict[str, float], epsilon: float) -> Solution:
-    """Stage B of one tier: give up at most epsilon of its loss for fairness, then take back what fairness did not need."""
+def _within_loss(
+    model: Model, tier: str, cut: Family | None, values: dict[str, float], epsilon: float, solution: Solution
+) -> bool:
+    """Stage B of one tier: give up at most epsilon of its loss for fairness, then take back what fairness did not need.
+
+    Returns whether the program changed: where nobody can be made better off, it did not.
+    """
     assert cut is not None
     best = values[f"A {tier}"]
     model.program.set_rhs(cut.ids, upper=best * (1.0 + epsilon) + 1e-7)
-    model.program.minimise(tier_costs(model, tier))
-    _fair(model, tier, model.program.solve(), values)
+    if not _fair(model, tier, solution, values):
+        model.program.set_rhs(cut.ids, upper=best * (1.0 + CUT) + 1e-7)
+        return False
     model.program.minimise(tier_costs(model, tier))
     solution = model.program.solve()
     model.program.set_rhs(cut.ids, upper=solution.objective * (1.0 + CUT) + 1e-7)
-    return solution
+    return True
 
 
 def _cut(model: Model, name: str, costs: Costs, best: float) -> Family | None:
@@ -121,15 +199,19 @@ def groups(model: Model, tier: str | None = None) -> dict[tuple[str, str], npt.N
     return {(str(k[0]), str(k[1])): g.index.to_numpy() for k, g in frame.groupby(["country", "commodity"])}  # type: ignore[index]
 
 
-def _fair(model: Model, tier: str, solution: Solution, values: dict[str, float]) -> Solution:
-    """Stage B by rounds: the worst-off (member, product) is made as well off as possible, fixed, and so on."""
+def _fair(model: Model, tier: str, solution: Solution, values: dict[str, float]) -> bool:
+    """Stage B by rounds: the worst-off (member, product) is made as well off as possible, fixed, and so on.
+
+    Returns whether any row was added: none where no shortfall exceeds what that demand would have anyway.
+    """
     program, months = model.program, model.horizon.reported
     parts = groups(model, tier)
     wanted = {key: float(model.limits.demand[rows, :months].sum()) for key, rows in parts.items()}
     unmet = solution.values(model.unmet)
     parts = {key: rows for key, rows in parts.items() if wanted[key] > 0}
+    values[f"B {tier}"] = 0.0
     if len(parts) < 2:
-        return solution
+        return False
     least = {}
     for key, rows in parts.items():
         if unmet[rows, :months].sum() < 1e-9:
@@ -139,7 +221,8 @@ def _fair(model: Model, tier: str, solution: Solution, values: dict[str, float])
             program.minimise([(model.unmet.ids[rows, :months], np.full((len(rows), months), 1.0))])
             least[key] = max(program.solve().objective, 0.0) / wanted[key]
     open_keys = {key for key, floor in least.items() if floor < 1.0 - 1e-6}
-    worst = 0.0
+    if all(unmet[parts[key], :months].sum() / wanted[key] - least[key] < EVEN for key in open_keys):
+        return False
     while open_keys:
         with program.changed():
             for key in sorted(open_keys):
@@ -160,13 +243,13 @@ def _fair(model: Model, tier: str, solution: Solution, values: dict[str, float])
                 1.0,
                 upper=(least[key] + worst * 1.0001 + 1e-6) * wanted[key] + 1e-6,
             )
+        values[f"B {tier}"] = max(values[f"B {tier}"], worst)
         excess = {key: unmet[parts[key], :months].sum() / wanted[key] - least[key] for key in open_keys}
         tight = {key for key in open_keys if excess[key] > 0.9 * worst}
         open_keys -= tight or set(open_keys)
-        if worst < 1e-4:
+        if worst < EVEN:
             break
-    values[f"B {tier}"] = worst
-    return solution
+    return True
 
 
 def _end_stock(model: Model) -> Costs:
@@ -183,6 +266,7 @@ def _level(model: Model, solution: Solution, values: dict[str, float]) -> Soluti
     solution = model.program.solve()
     values["D level"] = solution.objective
     model.program.set_bounds(model.peak.ids, upper=max(solution.objective, 0.0) * (1.0 + CUT) + 1e-7)
+    _hold(model, solution)
     return solution
 
 
@@ -203,7 +287,9 @@ def _change(model: Model) -> Costs:
     out = net.terms[net.terms["coefficient"] > 0]
     price = _prices(model, out["node"].to_numpy(dtype=int)) * out["coefficient"].to_numpy()
     per_activity = np.bincount(out["activity"].to_numpy(dtype=int), price, len(net.activities))[:, None]
-    change = np.maximum(per_activity * net.assumption("activity_change_share"), 1e-9)
+    # Putting free material into common use is a label, not work.
+    label_only = (net.sites["kind"] == ORIGIN_KIND).to_numpy()[net.activities["site"].to_numpy(dtype=int)][:, None]
+    change = np.where(label_only, 1e-9, np.maximum(per_activity * net.assumption("activity_change_share"), 1e-9))
     pile_price = _prices(model, net.stockpiles["node"].to_numpy(dtype=int))[:, None]
     drawn = pile_price * net.assumption("stock_use_share") / 12.0
     return [

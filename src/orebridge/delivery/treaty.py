@@ -19,7 +19,7 @@ import numpy.typing as npt
 
 from orebridge.delivery.limits import Horizon, Limits
 from orebridge.delivery.unaided import Flows
-from orebridge.network import SupplyNetwork
+from orebridge.network import ORIGIN_KIND, SupplyNetwork
 
 TRIGGER, HIGH = 0.07, 0.12
 
@@ -80,7 +80,7 @@ def transfers(network: SupplyNetwork, limits: Limits, horizon: Horizon, unaided:
                 continue
             rho = network.assumption("restraint_low" if missing <= HIGH else "restraint_high")
             moves = rights(use, got, imports, rho).transfers
-            _ship(network, limits, result, commodity, moves, t)
+            _ship(network, limits, result, commodity, moves, t, unaided)
     return result
 
 
@@ -91,6 +91,7 @@ def _ship(
     commodity: str,
     moves: dict[str, float],
     t: int,
+    unaided: Flows,
 ) -> None:
     """Put transfers on routes that are open in month t; what no route carries is not owed."""
     routes = network.routes
@@ -104,12 +105,27 @@ def _ship(
                 (routes["commodity"] == commodity) & (routes["origin"] == giver) & (routes["destination"] == receiver)
                 & (routes["opens"] < t + 1)
             )  # fmt: skip
-            lag = int(routes["lag"].iloc[found[0]]) if found.size else 0
-            if found.size and np.isnan(limits.route_share[found[0], t]) and t + lag < limits.demand.shape[1]:
-                reach.append((int(found[0]), owed))
+            arrives = t + routes["lag"].to_numpy(dtype=int)[found] < limits.demand.shape[1]
+            found = found[np.isnan(limits.route_share[found, t]) & arrives]
+            reach += [(int(route), owed) for route in found[:1]]
         total = sum(lack.values())  # what no route can carry to a receiver is not owed, so nobody curtails for it
-        for route, need in reach:
-            result[route, t] += -amount * need / total
+        owed_on = {route: -amount * need / total for route, need in reach}
+        sent = sum(owed_on.values())
+        most = _deliverable(network, unaided, list(owed_on), t)
+        for route, tonnes in owed_on.items():
+            result[route, t] += tonnes * (min(1.0, most / sent) if sent > 0 else 0.0)
+
+
+def _deliverable(network: SupplyNetwork, unaided: Flows, routes: list[int], t: int) -> float:
+    """Most the giver can take from its users for these routes: all, or the free part where material has two origins."""
+    node = {int(network.routes["from_node"].iloc[route]) for route in routes}
+    site = network.activities["site"].to_numpy(dtype=int)
+    common = np.flatnonzero((network.sites["kind"] == ORIGIN_KIND).to_numpy()[site])
+    terms = network.terms
+    use = terms[terms["activity"].isin(common) & terms["node"].isin(node) & (terms["coefficient"] < 0)]
+    if use.empty:
+        return np.inf
+    return float(unaided.activity[use["activity"].to_numpy(dtype=int), t].sum())
 
 
 def _net_imports(network: SupplyNetwork, commodity: str, member: str) -> float:

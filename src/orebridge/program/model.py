@@ -279,6 +279,14 @@ class Program:
         """Upper bounds in force, shaped like the family."""
         return self._data.array("upper")[family.ids]
 
+    def rows_lower(self, family: Family) -> Floats:
+        """Lower limits in force, shaped like the family."""
+        return self._data.array("row_lower")[family.ids]
+
+    def rows_upper(self, family: Family) -> Floats:
+        """Upper limits in force, shaped like the family."""
+        return self._data.array("row_upper")[family.ids]
+
     def columns_cost(self, family: Family) -> Floats:
         """Costs in force, shaped like the family."""
         return self._data.array("cost")[family.ids]

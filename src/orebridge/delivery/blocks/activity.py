@@ -2,6 +2,7 @@
 
     sum over recipes (x_base + x_extra) <= capacity * capacity_share * (1 + surge)
     x[t] - x[t-1] <= ramp * capacity            (month 0 is the base year)
+    sum over origin classes of one recipe x <= accepted * capacity * (1 + surge)     (rows `accepted`, where it has two)
 
 Units: t of the process's activity per month. A recipe that is not used in the base year opens after its qualification
 months and takes at most its accepted share of the site. No slack: activity can always be zero. The dual of the
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def add(model: Model) -> None:
-    """Add columns `activity`, `activity_extra` and rows `capacity`, `ramp`."""
+    """Add columns `activity`, `activity_extra` and rows `capacity`, `ramp`, `accepted`."""
     p, acts, sites = model.program, model.network.activities, model.network.sites
     t = model.horizon.labels
     x0 = acts["x0"].to_numpy()
@@ -43,3 +44,18 @@ def add(model: Model) -> None:
         p.terms(cap.ids[site], family.ids, 1.0)
         p.terms(rise.ids[site], family.ids, 1.0)
         p.terms(rise.ids[site][:, 1:], family.ids[:, :-1], -1.0)
+    _accepted(model, accepted)
+
+
+def _accepted(model: Model, most: np.ndarray) -> None:
+    """A recipe run on feed of two origin classes still takes its accepted share of the site only once."""
+    acts = model.network.activities
+    both = [g.index.to_numpy() for _, g in acts[acts["accepted"] < 1.0].groupby(["site", "recipe"]) if len(g) > 1]
+    if not both:
+        return
+    labels = {"recipe": [acts["activity"].iloc[group[0]] for group in both], "month": model.horizon.labels}
+    limit = np.array([[most[group[0]]] for group in both])
+    rows = model.program.rows("accepted", labels, -np.inf, limit)
+    for i, group in enumerate(both):
+        for family in (model.activity, model.activity_extra):
+            model.program.terms(rows.ids[i][None, :], family.ids[group], 1.0)
