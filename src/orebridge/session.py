@@ -149,7 +149,7 @@ def respond(
     absent = {
         way: "one member: there is nobody to share or plan with" for way in ("treaty", "joint") if way not in plans
     }
-    worth = coordination(plans["alone"], plans["joint"], alliance) if "joint" in plans else None
+    worth = coordination(plans["alone"], plans["joint"], alliance, parts) if "joint" in plans else None
     main = max(parts, key=lambda p: (float(p.plans["unaided"].loss["usd"].sum()), p.network.chains[0]))
     best = "joint" if "joint" in plans else "alone"
     curve, swings, marginal, even = pd.DataFrame(), pd.DataFrame(), pd.DataFrame(), {}

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
-
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parent))
-from hand_worlds import effects, magnets
 
 from orebridge.delivery.marginal import marginal_values
 from orebridge.delivery.modes import prepare, weighted_loss
+
+from .hand_worlds import effects, magnets
 
 BAN = effects(("shipment_share", "metal:CHN>BBB", 1, 6, 0.0))
 

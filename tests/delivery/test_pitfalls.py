@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-import sys
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parent))
-from hand_worlds import effects, magnets, world
 
 from orebridge.delivery.limits import horizon_for, limits_of
 from orebridge.delivery.model import Model
@@ -21,6 +16,8 @@ from orebridge.delivery.unaided import Flows, simulate_unaided
 from orebridge.network import SupplyNetwork
 from orebridge.program import Family
 from orebridge.shocks import Effects, no_effects
+
+from .hand_worlds import effects, magnets, world
 
 WAYS = ("alone", "treaty", "joint")
 BAN = effects(

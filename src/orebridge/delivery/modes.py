@@ -8,9 +8,13 @@ joint    shipments between members are decisions too; no member and not the grou
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from itertools import combinations
 
 import numpy as np
+import pandas as pd
 
 from orebridge.delivery.limits import Horizon, Limits, horizon_for, limits_of, restrict_to
 from orebridge.delivery.model import Model, discount, stock_weights
@@ -22,16 +26,26 @@ from orebridge.results import Plan, make_plan, member_loss
 from orebridge.shocks import Effects
 from orebridge.trace import split_by_origin
 
+MOST_MEMBERS = 5  # beyond it the number of coalitions to solve is not worth the wait
+Coalition = frozenset[str]
+
 
 @dataclass(frozen=True)
 class ChainWays:
-    """The ways of one chain, with the network (origin classes split where a shock asks) they were solved on."""
+    """The ways of one chain, with the network (origin classes split where a shock asks) they were solved on.
+
+    `kept_usd`: loss of the best joint plan in which nobody's stock is ever below its course alone (USD; absent without
+    a joint plan). `coalition_usd`: loss of all members, in USD, where the members of a coalition plan together and the
+    others alone; the sub-coalitions of three members and more.
+    """
 
     network: SupplyNetwork
     limits: Limits
     horizon: Horizon
     plans: dict[str, Plan]
     flows: dict[str, Flows]
+    kept_usd: float | None = None
+    coalition_usd: dict[Coalition, float] = field(default_factory=dict)
 
 
 def prepare(network: SupplyNetwork, effects: Effects, months: int) -> tuple[SupplyNetwork, Limits, Horizon, Flows]:
@@ -44,32 +58,104 @@ def prepare(network: SupplyNetwork, effects: Effects, months: int) -> tuple[Supp
     return network, limits, horizon, simulate_unaided(network, limits, horizon)
 
 
-def four_ways(network: SupplyNetwork, effects: Effects, months: int, ways: tuple[str, ...]) -> ChainWays:
-    """Solve the ways asked for over one chain (unaided always; joint needs alone)."""
+def four_ways(
+    network: SupplyNetwork, effects: Effects, months: int, ways: tuple[str, ...], workers: int = 2
+) -> ChainWays:
+    """Solve the ways asked for over one chain (unaided always; joint needs alone).
+
+    With `joint` it also solves what coordination is worth without lent stock, and every sub-coalition of three to
+    `MOST_MEMBERS` members. Programs that do not need each other run on `workers` threads; the answer is the same.
+    """
     network, limits, horizon, unaided = prepare(network, effects, months)
-    members = network.members
-    plans = {"unaided": make_plan("unaided", network, limits, horizon, unaided)}
+    solver = _Solver(network, limits, horizon, unaided)
     flows = {"unaided": unaided}
+    stages: dict[str, dict[str, float]] = {"unaided": {}}
+    if "alone" in ways or "joint" in ways:
+        flows["alone"], stages["alone"] = solver.plan("alone")
+    jobs: dict[str, Callable[[], tuple[Flows, dict[str, float]]]] = {}
+    moved = transfers(network, limits, horizon, unaided) if "treaty" in ways else np.zeros(0)
+    if "treaty" in ways and moved.max(initial=0.0) < 1e-9 and "alone" in flows:
+        flows["treaty"], stages["treaty"] = flows["alone"], stages["alone"]  # the rule moves nothing
+    elif "treaty" in ways:
+        jobs["treaty"] = lambda: solver.plan("treaty", moved=moved)
+    kept: Callable[[], float] | None = None
+    coalitions: list[Coalition] = []
+    if "joint" in ways:
+        everyone = frozenset(network.members)
+        alone = flows["alone"]
+        jobs["joint"] = lambda: solver.plan("joint", everyone, alone)
+        kept = lambda: solver.loss(everyone, alone, keep_stock=True)  # noqa: E731
+        if 3 <= len(everyone) <= MOST_MEMBERS:
+            coalitions = [
+                frozenset(c) for size in range(2, len(everyone)) for c in combinations(sorted(everyone), size)
+            ]
+    with ThreadPoolExecutor(workers) as pool:  # the solver works outside the interpreter's lock
+        running = {way: pool.submit(job) for way, job in jobs.items()}
+        kept_run = pool.submit(kept) if kept else None
+        coalition_runs = {c: pool.submit(solver.loss, c, flows["alone"]) for c in coalitions}
+        for way, run in running.items():
+            flows[way], stages[way] = run.result()
+    plans = {way: make_plan(way, network, limits, horizon, flows[way], stages[way]) for way in flows}
+    return ChainWays(
+        network, limits, horizon, plans, flows,
+        kept_usd=kept_run.result() if kept_run else None,
+        coalition_usd={c: run.result() for c, run in coalition_runs.items()},
+    )  # fmt: skip
 
-    def model(way: str, coalition: frozenset[str], moved: np.ndarray | None = None) -> Model:
-        return Model(network, limits, horizon, unaided, coalition, f"{way}/{'+'.join(network.chains)}", moved)
 
-    for way in ("alone", "treaty", "joint"):
-        if way not in ways:
+@dataclass(frozen=True)
+class _Solver:
+    """Plans over one prepared chain."""
+
+    network: SupplyNetwork
+    limits: Limits
+    horizon: Horizon
+    unaided: Flows
+
+    def plan(
+        self, way: str, coalition: Coalition = frozenset(), alone: Flows | None = None, moved: np.ndarray | None = None
+    ) -> tuple[Flows, dict[str, float]]:
+        """Flows and stage values of a way; with `alone` nobody may lose more than there."""
+        model = self._model(way, coalition, alone, moved)
+        staged = solve_staged(model)
+        return model.flows(staged.solution), staged.stages
+
+    def loss(self, coalition: Coalition, alone: Flows, keep_stock: bool = False) -> float:
+        """Loss of all members in USD where the coalition plans together; only the stages that settle the loss."""
+        model = self._model("+".join(sorted(coalition)), coalition, alone, None)
+        if keep_stock:
+            _keep_stock(model, alone)
+        flows = model.flows(solve_staged(model, last="C").solution)
+        return float(self._member_loss(flows)["usd"].sum(skipna=False))
+
+    def _model(self, way: str, coalition: Coalition, alone: Flows | None, moved: np.ndarray | None) -> Model:
+        name = f"{way}/{'+'.join(self.network.chains)}"
+        model = Model(self.network, self.limits, self.horizon, self.unaided, coalition, name, moved)
+        if alone is not None:
+            usd = self._member_loss(alone).groupby("member")["usd"].sum(min_count=1)
+            _not_worse(model, {str(member): float(value) for member, value in usd.items()})
+        return model
+
+    def _member_loss(self, flows: Flows) -> pd.DataFrame:
+        return member_loss(self.network, self.limits, self.horizon, flows)
+
+
+def _keep_stock(model: Model, alone: Flows) -> None:
+    """Rows `kept stock`: no holding of a member is ever below its course alone, so nothing is lent, not even in time."""
+    piles = model.network.stockpiles
+    ours = piles[piles["country"].isin(model.network.members)]
+    for _, group in ours.groupby(["holder", "country", "commodity"]):
+        at = group.index.to_numpy()
+        least = alone.stock[at].sum(0)
+        if least.max(initial=0.0) < 1e-9:
             continue
-        moved = transfers(network, limits, horizon, unaided) if way == "treaty" else None
-        if moved is not None and moved.max(initial=0.0) < 1e-9 and "alone" in flows:
-            flows[way] = flows["alone"]  # the rule moves nothing: each member is as if alone
-            plans[way] = make_plan(way, network, limits, horizon, flows[way], plans["alone"].stages)
-            continue
-        built = model(way, frozenset(members) if way == "joint" else frozenset(), moved)
-        if way == "joint":
-            alone = member_loss(network, limits, horizon, flows["alone"])
-            _not_worse(built, alone.groupby("member")["usd"].sum().to_dict())
-        staged = solve_staged(built)
-        flows[way] = built.flows(staged.solution)
-        plans[way] = make_plan(way, network, limits, horizon, flows[way], staged.values)
-    return ChainWays(network, limits, horizon, plans, flows)
+        # The solver keeps limits to 1e-7; a hair below the course alone keeps that course feasible.
+        limit = np.maximum(least - 1e-6 * np.maximum(1.0, least), 0.0)
+        rows = model.program.rows(
+            f"kept stock {group['stockpile'].iloc[0]}", {"month": model.horizon.labels}, limit, np.inf
+        )
+        for family in (model.stock, model.stock_extra):
+            model.program.terms(rows.ids[None, :], family.ids[at], 1.0)
 
 
 def _not_worse(model: Model, alone: dict[str, float]) -> None:

@@ -34,7 +34,7 @@ class Staged:
     """The final solution and the value of each stage by name (A defence, ..., E change)."""
 
     solution: Solution
-    values: dict[str, float]
+    stages: dict[str, float]
 
 
 def tier_costs(model: Model, tier: str) -> Costs:
