@@ -290,6 +290,22 @@ def test_changes_are_undone_after_an_error():
     assert p.solve().objective == pytest.approx(8.0)
 
 
+def test_rows_that_came_by_a_rebuild_leave_a_usable_basis():
+    """The first solve with the rows is a hand-over; they bind, so that without them the basis has too many members."""
+    p, x, row = two_plants()  # 4 x 1 + 2 x 2 = 8
+    p.solve()
+    with p.changed():
+        caps = p.rows("caps", {"plant": ["a", "b"]}, upper=[1.0, 5.5])
+        p.terms(caps, x, 1.0)
+        assert p.solve().objective == pytest.approx(1 + 5 * 2)
+    for need, cost in ((7.0, 4 + 3 * 2), (8.0, 4 + 4 * 2)):
+        with p.changed():
+            p.set_rhs(row, lower=need)
+            p.add_row("b at most 8", x.ids[1], 1.0, upper=8.0)
+            assert p.solve().objective == pytest.approx(cost)
+    assert p.solve().objective == pytest.approx(8.0)
+
+
 # --- refusals ---------------------------------------------------------------------------------------------------------
 def test_conflict_is_irreducible_and_readable():
     """Demand of 20 against a (4) and b (9); the limit on c has nothing to do with it and is not named."""

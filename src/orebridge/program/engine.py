@@ -33,6 +33,23 @@ CONFLICT_SECONDS = 20.0
 # HiGHS: 2 = take the whole program, not a ray, 4 = shrink the conflict until nothing can be left out.
 CONFLICT_STRATEGY = 6
 DUAL_SIMPLEX, PRIMAL_SIMPLEX = 1, 4
+# A rescue may take so many iterations per row and column; one that takes more has lost its way too.
+RESCUE_ITERATIONS = 30
+_UNPERTURBED = {
+    "dual_simplex_cost_perturbation_multiplier": 0.0,
+    "primal_simplex_bound_perturbation_multiplier": 0.0,
+}
+# What is tried in turn where the simplex stops without a verdict: (where to start, options that differ). Perturbed
+# costs are what most often leads it astray on cuts with a tiny slack; a plan that is feasible to begin with helps next.
+RESCUES: tuple[tuple[str, dict[str, Any]], ...] = (
+    ("scratch", {}),
+    ("last", {**_UNPERTURBED}),
+    ("last", {**_UNPERTURBED, "simplex_strategy": PRIMAL_SIMPLEX}),
+    ("feasible", {**_UNPERTURBED, "simplex_strategy": PRIMAL_SIMPLEX}),
+    ("scratch", {"presolve": "off"}),
+    ("scratch", {"presolve": "off", "simplex_strategy": PRIMAL_SIMPLEX}),
+    ("scratch", {"solver": "ipm", "run_crossover": "on"}),
+)
 _scheduler = threading.Lock()
 
 
@@ -129,7 +146,7 @@ class Engine:
         self.n_cols, self.n_rows = len(arrays.cost), len(arrays.row_lower)
         self._highs = _highspy().Highs()
         for option, value in OPTIONS:
-            self._ok(self._highs.setOptionValue(option, value), f"set the option {option}")
+            self._set(option, value)
         # The overload over arrays copies once; filling an HighsLp first takes eight times as long.
         status = self._highs.passModel(
             self.n_cols,
@@ -174,13 +191,22 @@ class Engine:
         self.n_rows -= len(ids)
 
     # --- basis ------------------------------------------------------------------------------------------------
-    def basis(self) -> Basis:
-        """The basis of the last solve."""
-        return Basis(self._highs.getBasis())
+    def basis(self) -> Basis | None:
+        """The basis of the last solve; where rows have gone since, one for the solver to mend. None if there is none."""
+        raw = self._highs.getBasis()
+        if not raw.valid:
+            if len(raw.col_status) != self.n_cols or len(raw.row_status) != self.n_rows:
+                return None
+            raw.valid = raw.alien = True
+        return Basis(raw)
 
-    def set_basis(self, basis: Basis) -> None:
-        """Start the next solve from `basis`."""
-        self._ok(self._highs.setBasis(basis.raw), "start from a basis")
+    def set_basis(self, basis: Basis | None) -> bool:
+        """Start the next solve from `basis`; from nothing, and False, if the solver cannot use it."""
+        # A basis only says where to start: without it the answer is the same and comes later.
+        if basis is not None and self._highs.setBasis(basis.raw) != _highspy().HighsStatus.kError:
+            return True
+        self.forget()
+        return False
 
     def assemble_basis(self, columns: Sequence[Any], rows: Sequence[Any]) -> Basis:
         """A basis from statuses; None stands for a new column (at a bound) or a new row (basic)."""
@@ -198,25 +224,20 @@ class Engine:
         self._ok(self._highs.clearSolver(), "clear the last solve")
 
     def run(self, primal: bool = False) -> Outcome | str:
-        """Solve. Returns the optimal outcome, or one of "infeasible", "unbounded", or the solver's own word."""
-        self._ok(
-            self._highs.setOptionValue("simplex_strategy", PRIMAL_SIMPLEX if primal else DUAL_SIMPLEX),
-            "choose the simplex",
-        )
-        status = self._run()
+        """Solve. Returns the optimal outcome, or one of "infeasible", "unbounded", or the solver's own word.
+
+        A run without a verdict is tried again in other ways (`RESCUES`); "infeasible" is believed only if no plan at
+        all is found when costs do not count.
+        """
         states = _highspy().HighsModelStatus
+        self._set("simplex_strategy", PRIMAL_SIMPLEX if primal else DUAL_SIMPLEX)
+        status = self._run()
         if status == states.kUnboundedOrInfeasible:
-            self._ok(self._highs.setOptionValue("presolve", "off"), "set the option presolve")
-            status = self._run()
-        if status == states.kUnknown:
-            # The simplex lost its way from the old basis; once more from nothing, then by the interior point.
-            self.forget()
-            status = self._run()
-            if status == states.kUnknown:
-                self._ok(self._highs.setOptionValue("solver", "ipm"), "choose the interior point")
-                self.forget()
+            with self._options(presolve="off"):
                 status = self._run()
-                self._ok(self._highs.setOptionValue("solver", "simplex"), "choose the simplex")
+        decided = (states.kOptimal, states.kModelEmpty, states.kUnbounded)
+        if status not in decided and not (status == states.kInfeasible and self._no_plan()):
+            status = self._rescue()
         if status in (states.kOptimal, states.kModelEmpty):
             return Outcome(float(self._highs.getInfo().objective_function_value), self._highs.getSolution())
         if status == states.kInfeasible:
@@ -224,6 +245,33 @@ class Engine:
         if status == states.kUnbounded:
             return "unbounded"
         return str(self._highs.modelStatusToString(status))
+
+    def _rescue(self) -> Any:
+        """Try in other ways until one proves an optimum; the last status if none does."""
+        states = _highspy().HighsModelStatus
+        status = states.kUnknown
+        limit = RESCUE_ITERATIONS * (self.n_rows + self.n_cols) + 10_000
+        for start, options in RESCUES:
+            if start == "scratch":
+                self.forget()
+            elif start == "feasible" and self._no_plan():
+                return states.kInfeasible
+            with self._options(simplex_iteration_limit=limit, **{"simplex_strategy": DUAL_SIMPLEX, **options}):
+                status = self._run()
+            if status in (states.kOptimal, states.kUnbounded):
+                return status
+        return status if status != states.kInfeasible else states.kUnknown
+
+    def _no_plan(self) -> bool:
+        """Whether the limits cannot hold together, by a solve without costs; else it ends at a plan to start from."""
+        states = _highspy().HighsModelStatus
+        every, cost = np.arange(self.n_cols, dtype=np.int32), np.array(self._highs.getLp().col_cost_, dtype=np.float64)
+        self.change_cost(every, np.zeros(self.n_cols))
+        self.forget()
+        with self._options(simplex_strategy=DUAL_SIMPLEX):
+            status = self._run()
+        self.change_cost(every, cost)
+        return bool(status == states.kInfeasible)
 
     def _run(self) -> Any:
         status = self._highs.run()
@@ -235,10 +283,25 @@ class Engine:
         self._ok(status, "solve", warning_is_fault=False)
         return self._highs.getModelStatus()
 
+    @contextmanager
+    def _options(self, **options: Any) -> Iterator[None]:
+        """Set options for a while."""
+        before = {option: self._highs.getOptionValue(option)[1] for option in options}
+        for option, value in options.items():
+            self._set(option, value)
+        try:
+            yield
+        finally:
+            for option, value in before.items():
+                self._set(option, value)
+
+    def _set(self, option: str, value: Any) -> None:
+        self._ok(self._highs.setOptionValue(option, value), f"set the option {option}")
+
     def conflict(self) -> tuple[list[int], list[int]]:
         """Columns and rows of an irreducible set of limits that cannot hold together (after "infeasible")."""
-        self._ok(self._highs.setOptionValue("iis_strategy", CONFLICT_STRATEGY), "set the option iis_strategy")
-        self._ok(self._highs.setOptionValue("iis_time_limit", CONFLICT_SECONDS), "set the option iis_time_limit")
+        self._set("iis_strategy", CONFLICT_STRATEGY)
+        self._set("iis_time_limit", CONFLICT_SECONDS)
         status, found = self._highs.getIis()
         if status == _highspy().HighsStatus.kError:
             return [], []

@@ -136,12 +136,15 @@ class Parts:
         """Forget the rows from id `n_rows` on and put back the bases that `add_row` remembered."""
         if self._stale:
             return
+        without_basis: list[Part] = []
         for part in self._parts:
             gone = np.flatnonzero(part.rows >= n_rows).astype(np.int32)
-            if gone.size and part.engine is not None:
-                part.engine.drop_rows(gone)
+            if gone.size:
                 part.rows = part.rows[: len(part.rows) - len(gone)]
                 part.outcome, part.bases = None, {}
+                if part.engine is not None:
+                    part.engine.drop_rows(gone)
+                    without_basis.append(part)
         self._part_of["rows"] = self._part_of["rows"][:n_rows]
         self._local["rows"] = self._local["rows"][:n_rows]
         for part, times_kept, size, bases, basis in reversed([memory for memory in memories if memory is not None]):
@@ -149,8 +152,12 @@ class Parts:
                 continue
             # A base kept since then had the rows that are gone now.
             part.bases = bases if times_kept == self._times_kept else {}
-            if basis is not None:
-                part.engine.set_basis(basis)
+            if basis is not None and part.engine.set_basis(basis):
+                without_basis = [other for other in without_basis if other is not part]
+        for part in without_basis:  # the rows came by a rebuild: what is left of the basis is mended
+            if part.engine is not None and part.solved:
+                part.engine.set_basis(part.engine.basis())
+                part.since_solve.add("rows")
 
     # --- handing over -----------------------------------------------------------------------------------------
     def build(self) -> None:
@@ -189,7 +196,10 @@ class Parts:
         for part in self._parts:
             if part.engine is not None and part.solved:
                 kept = part.rows < self._data.n_rows
-                column_status, row_status = part.engine.basis().statuses()
+                basis = part.engine.basis()
+                if basis is None:
+                    continue
+                column_status, row_status = basis.statuses()
                 columns[part.columns], rows[part.rows[kept]] = column_status, row_status[kept]
         return columns, rows
 
@@ -296,8 +306,8 @@ class Parts:
             same = [kept for kept in part.bases.values() if kept[1] is part.outcome]
             if same:
                 part.bases[name] = same[0]
-            elif part.engine is not None:
-                part.bases[name] = (part.engine.basis(), part.outcome)
+            elif part.engine is not None and (basis := part.engine.basis()) is not None:
+                part.bases[name] = (basis, part.outcome)
             part.since_base[name] = Changes()
         self._base[name] = {key: self._data.array(key).copy() for key in KEYS}
         self._times_kept += 1
@@ -377,4 +387,34 @@ class Parts:
                 labels,
             )
         word = sorted(words)[0]
-        raise NotOptimal(f"{data.name}: the solver stopped without an optimum ({word}).", word, labels)
+        part = failed[0][0]
+        raise NotOptimal(
+            f"{data.name}: the solver stopped without an optimum ({word}), also from scratch, by the other simplex and "
+            f"by the interior point. Its figures reach from\n  {self._reach(part)}\n"
+            "Bring each kind within about 1e-4 to 1e4 (money in millions, another unit of mass), and check cuts and "
+            "bounds that leave next to nothing open.",
+            word,
+            labels,
+        )
+
+    def _reach(self, part: Part) -> str:
+        """Smallest and largest size of each kind of figure of a part, with labels."""
+        data = self._data
+        matrix = data.matrix()[:, part.columns].tocoo()
+        kinds = [
+            ("costs", data.array("cost")[part.columns], part.columns, data.column_label),
+            ("coefficients", matrix.data, matrix.row, data.row_label),
+            ("bounds", np.concatenate([data.array(key)[part.columns] for key in ("lower", "upper")]),
+             np.tile(part.columns, 2), data.column_label),
+            ("limits", np.concatenate([data.array(key)[part.rows] for key in ("row_lower", "row_upper")]),
+             np.tile(part.rows, 2), data.row_label),
+        ]  # fmt: skip
+        lines = []
+        for kind, figures, ids, label in kinds:
+            size = np.abs(figures)
+            real = np.flatnonzero((size > 0) & np.isfinite(size))
+            if real.size:
+                low, high = real[np.argmin(size[real])], real[np.argmax(size[real])]
+                low_text = f"{size[low]:.3g} ({label(int(ids[low]))})"
+                lines.append(f"{kind}: {low_text} to {size[high]:.3g} ({label(int(ids[high]))})")
+        return "\n  ".join(lines)
