@@ -230,10 +230,24 @@ def _version(rows: Mapping[str, list[Row]]) -> str:
     return digest.hexdigest()[:12]
 
 
+def preferred_positions(frame: pd.DataFrame, keys: Iterable[str]) -> list[int]:
+    """Positions of one row per key: the preferred one where several sources speak, in the order of the index."""
+    columns = [frame[key].tolist() for key in keys]
+    kept: dict[tuple[object, ...], int] = {}
+    wanted = [cell == "yes" for cell in frame["preferred"].tolist()]
+    sure: set[tuple[object, ...]] = set()
+    for position, key in enumerate(zip(*columns, strict=True)):
+        if key not in kept or (wanted[position] and key not in sure):
+            kept[key] = position
+            if wanted[position]:
+                sure.add(key)
+    index = frame.index.tolist()
+    return sorted(kept.values(), key=lambda position: index[position])
+
+
 def preferred(frame: pd.DataFrame, keys: Iterable[str]) -> pd.DataFrame:
     """One row per key: the preferred one where several sources speak."""
-    order = frame.assign(_rank=(frame["preferred"] != "yes").astype(int)).sort_values("_rank", kind="stable")
-    return order.drop_duplicates(list(keys)).drop(columns="_rank").sort_index()
+    return frame.iloc[preferred_positions(frame, keys)]
 
 
 def main(arguments: list[str]) -> int:
