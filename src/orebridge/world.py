@@ -90,9 +90,9 @@ class World:
             cells = zip(*(_texts(frame, name) for name in own), strict=True) if own else iter([()] * len(frame))
             lines = [int(number) for number in _numbers(frame, "line")]
             self._rows[table] = tuple(
-                Fact(*numbers, unit, source, confidence, sure == "yes", note, file, line, dict(zip(own, row, strict=True)))
-                for *numbers, unit, source, confidence, sure, note, file, line, row in zip(
-                    *number.values(), *text.values(), lines, cells, strict=True
+                Fact(value, low, high, year, unit, source, known, sure == "yes", note, file, line, dict(zip(own, row, strict=True)))
+                for (value, low, high, year), (unit, source, known, sure, note, file), line, row in zip(
+                    zip(*number.values(), strict=True), zip(*text.values(), strict=True), lines, cells, strict=True
                 )
             )  # fmt: skip
         return self._rows[table]

@@ -12,7 +12,7 @@ from scipy import sparse
 from orebridge.build.stated import SMALLEST, Flow, Stated
 from orebridge.build.tables import ChainTables, Node, Recipe, Site
 from orebridge.errors import NetworkError
-from orebridge.network import Finding
+from orebridge.network import Finding, Floats
 from orebridge.reconcile import reconcile
 
 MONTH_DAYS = 30.4375
@@ -67,7 +67,7 @@ def _number(row: Row, name: str) -> float:
     return float(value)
 
 
-def _reconciled(chain: str, flows: list[Flow]) -> tuple[np.ndarray, list[Finding]]:
+def _reconciled(chain: str, flows: list[Flow]) -> tuple[Floats, list[Finding]]:
     """Flows used, t/yr, and what to say about them."""
     nodes = sorted({node for flow in flows for node in flow.terms})
     at = {node: i for i, node in enumerate(nodes)}
@@ -84,7 +84,7 @@ def _reconciled(chain: str, flows: list[Flow]) -> tuple[np.ndarray, list[Finding
     return np.where(result.flows < SMALLEST * 0.01, 0.0, result.flows), findings
 
 
-def _adjustments(chain: str, flows: list[Flow], used: np.ndarray) -> list[Row]:
+def _adjustments(chain: str, flows: list[Flow], used: Floats) -> list[Row]:
     rows: list[Row] = []
     for flow, value in zip(flows, used.tolist(), strict=True):
         share = (value - flow.stated) / flow.stated if flow.stated > 0 else math.inf if value > 0 else 0.0
@@ -190,7 +190,7 @@ def _route_rows(
     tables: ChainTables, members: tuple[str, ...], flows: list[Flow], base: Base, at: dict[Node, int], made: set[Node]
 ) -> list[Row]:
     """Base-year routes, and candidates from every maker to every member that knows the commodity."""
-    pairs: dict[Node | tuple[str, ...], tuple[float, float, bool]] = {
+    pairs: dict[tuple[str, ...], tuple[float, float, bool]] = {
         flow.key: (base["shipment", flow.key], 0.0, flow.inferred)
         for flow in flows
         if flow.kind == "shipment" and base["shipment", flow.key] > 0

@@ -96,6 +96,9 @@ class Stated:
         named |= {country for (c, country), amount in share.items() if amount >= PARTNER_SHARE * totals[c]}
         return named, {country for (_, country) in share if country not in named}
 
+    def _place(self, country: str) -> str:
+        return country if country in self.named else OTHERS
+
     def _activities(self) -> None:
         for site in self.tables.sites:
             row = self.tables.tables.production.get(site.site)
@@ -114,7 +117,7 @@ class Stated:
     def _shipments(self, trade: dict[tuple[str, str, str], Shipped]) -> None:
         merged: dict[tuple[str, str, str], tuple[float, Cited]] = {}
         for (commodity, origin, destination), item in trade.items():
-            key = (commodity, *(place if place in self.named else OTHERS for place in (origin, destination)))
+            key = (commodity, self._place(origin), self._place(destination))
             if key[1] != key[2]:
                 before = merged[key][0] if key in merged else 0.0
                 merged[key] = (before + item.amount, cited(item.table, item.row, item.confidence))
@@ -134,6 +137,7 @@ class Stated:
             final = commodity not in self.tables.consumed
             for place in sorted(places[commodity]):
                 node = (commodity, place)
+                flow: Flow | None
                 if node in self.tables.demand:
                     flow = self._stated_use(node)
                 elif node in self.tables.consumption:
