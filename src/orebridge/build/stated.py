@@ -110,9 +110,7 @@ class Stated:
                     continue
                 terms = self.tables.node_terms(site.process, recipe, site.country)
                 error = error_of(row, stated, share)
-                self.flows.append(
-                    Flow("activity", (site.site, recipe), stated, error, terms, cited("production", row))
-                )
+                self.flows.append(Flow("activity", (site.site, recipe), stated, error, terms, cited("production", row)))
 
     def _shipments(self, trade: dict[tuple[str, str, str], Shipped]) -> None:
         merged: dict[tuple[str, str, str], tuple[float, Cited]] = {}

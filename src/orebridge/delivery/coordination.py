@@ -44,11 +44,12 @@ def coordination(alone: Plan, joint: Plan, members: tuple[str, ...], chains: Seq
     """
     lost = alone.loss_usd()
     value = lost - joint.loss_usd()
-    kept = [part.kept_usd for part in chains]
-    without = lost - sum(k for k in kept if k is not None)
+    everyone = frozenset(members)
+    lent = sum((part.kept_usd or 0.0) - part.coalition_usd[everyone] for part in chains)
+    without = value - max(lent, 0.0)
     share = value / lost if lost > 0 else 0.0
     helps = share >= SMALL
-    parts, core, why = _split(value, lost, members, chains)
+    parts, core, why = _split(value, members, chains)
     gains = {m: alone.loss_usd(m) - joint.loss_usd(m) for m in members}
     payments = {m: parts[m] - gains[m] for m in parts}
     return Coordination(
@@ -57,19 +58,25 @@ def coordination(alone: Plan, joint: Plan, members: tuple[str, ...], chains: Seq
 
 
 def _split(
-    value: float, lost: float, members: tuple[str, ...], chains: Sequence[ChainWays]
+    value: float, members: tuple[str, ...], chains: Sequence[ChainWays]
 ) -> tuple[dict[str, float], bool | None, str]:
+    """Shapley parts that add up to `value`; worths are least losses, of which fairness gives up at most epsilon."""
     if not isfinite(value):
         return {}, None, "the value of some lost output is unknown, so there is no amount to split"
-    worth: dict[Coalition, float] = {frozenset(): 0.0, frozenset(members): value}
-    worth |= {frozenset([m]): 0.0 for m in members}
-    for size in range(2, len(members)):
+    worth: dict[Coalition, float] = {}
+    for size in range(1, len(members) + 1):
         for chosen in combinations(sorted(members), size):
             coalition = frozenset(chosen)
-            if any(coalition not in part.coalition_usd for part in chains):
+            if size == 1:
+                worth[coalition] = 0.0
+            elif any(coalition not in part.coalition_usd for part in chains):
                 return {}, None, f"{len(members)} members make too many coalitions to solve each of them"
-            worth[coalition] = lost - sum(part.coalition_usd[coalition] for part in chains)
-    parts = shapley(members, worth.__getitem__)
+            else:
+                worth[coalition] = sum(p.coalition_usd[frozenset()] - p.coalition_usd[coalition] for p in chains)
+    whole = worth[frozenset(members)]
+    scale = value / whole if whole > 0 else 0.0
+    worth = {coalition: v * scale for coalition, v in worth.items()}
+    parts = shapley(members, lambda coalition: worth[coalition])
     return parts, in_core(parts, worth), ""
 
 

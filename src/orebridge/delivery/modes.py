@@ -8,6 +8,7 @@ joint    shipments between members are decisions too; no member and not the grou
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -22,7 +23,7 @@ from orebridge.delivery.stages import solve_single, solve_staged
 from orebridge.delivery.treaty import transfers
 from orebridge.delivery.unaided import Flows, simulate_unaided
 from orebridge.network import SupplyNetwork
-from orebridge.results import Plan, make_plan, member_loss
+from orebridge.results import WAYS, Plan, make_plan, member_loss
 from orebridge.shocks import Effects
 from orebridge.trace import split_by_origin
 
@@ -34,9 +35,9 @@ Coalition = frozenset[str]
 class ChainWays:
     """The ways of one chain, with the network (origin classes split where a shock asks) they were solved on.
 
-    `kept_usd`: loss of the best joint plan in which nobody's stock is ever below its course alone (USD; absent without
-    a joint plan). `coalition_usd`: loss of all members, in USD, where the members of a coalition plan together and the
-    others alone; the sub-coalitions of three members and more.
+    `coalition_usd`: least loss of all members, in USD, where the members of a coalition plan together and the others
+    alone (nobody: alone), before fairness gives anything up. `kept_usd`: the same for all members together if nobody's
+    stock may ever be below its course alone. Both are there with a joint plan only.
     """
 
     network: SupplyNetwork
@@ -63,44 +64,50 @@ def four_ways(
 ) -> ChainWays:
     """Solve the ways asked for over one chain (unaided always; joint needs alone).
 
-    With `joint` it also solves what coordination is worth without lent stock, and every sub-coalition of three to
-    `MOST_MEMBERS` members. Programs that do not need each other run on `workers` threads; the answer is the same.
+    With `joint` it also finds what coordination is worth without lent stock, and what every sub-coalition of three to
+    `MOST_MEMBERS` members could do. Programs that do not need each other run on `workers` threads; the answer is the
+    same for any number.
     """
     network, limits, horizon, unaided = prepare(network, effects, months)
     solver = _Solver(network, limits, horizon, unaided)
-    flows = {"unaided": unaided}
-    stages: dict[str, dict[str, float]] = {"unaided": {}}
+    done: dict[str, _Done] = {"unaided": _Done(unaided, {}, math.nan)}
     if "alone" in ways or "joint" in ways:
-        flows["alone"], stages["alone"] = solver.plan("alone")
-    jobs: dict[str, Callable[[], tuple[Flows, dict[str, float]]]] = {}
-    moved = transfers(network, limits, horizon, unaided) if "treaty" in ways else np.zeros(0)
-    if "treaty" in ways and moved.max(initial=0.0) < 1e-9 and "alone" in flows:
-        flows["treaty"], stages["treaty"] = flows["alone"], stages["alone"]  # the rule moves nothing
-    elif "treaty" in ways:
-        jobs["treaty"] = lambda: solver.plan("treaty", moved=moved)
-    kept: Callable[[], float] | None = None
+        done["alone"] = solver.plan("alone")
+    jobs: dict[str, Callable[[], _Done]] = {}
+    if "treaty" in ways:
+        moved = transfers(network, limits, horizon, unaided)
+        if moved.max(initial=0.0) < 1e-9 and "alone" in done:
+            done["treaty"] = done["alone"]  # the rule moves nothing: each member is as if alone
+        else:
+            jobs["treaty"] = lambda: solver.plan("treaty", moved=moved)
     coalitions: list[Coalition] = []
+    everyone = frozenset(network.members)
     if "joint" in ways:
-        everyone = frozenset(network.members)
-        alone = flows["alone"]
-        jobs["joint"] = lambda: solver.plan("joint", everyone, alone)
-        kept = lambda: solver.loss(everyone, alone, keep_stock=True)  # noqa: E731
+        jobs["joint"] = lambda: solver.plan("joint", everyone, done["alone"].flows)
         if 3 <= len(everyone) <= MOST_MEMBERS:
-            coalitions = [
-                frozenset(c) for size in range(2, len(everyone)) for c in combinations(sorted(everyone), size)
-            ]
+            sizes = range(2, len(everyone))
+            coalitions = [frozenset(c) for size in sizes for c in combinations(sorted(everyone), size)]
     with ThreadPoolExecutor(workers) as pool:  # the solver works outside the interpreter's lock
         running = {way: pool.submit(job) for way, job in jobs.items()}
-        kept_run = pool.submit(kept) if kept else None
-        coalition_runs = {c: pool.submit(solver.loss, c, flows["alone"]) for c in coalitions}
-        for way, run in running.items():
-            flows[way], stages[way] = run.result()
-    plans = {way: make_plan(way, network, limits, horizon, flows[way], stages[way]) for way in flows}
-    return ChainWays(
-        network, limits, horizon, plans, flows,
-        kept_usd=kept_run.result() if kept_run else None,
-        coalition_usd={c: run.result() for c, run in coalition_runs.items()},
-    )  # fmt: skip
+        kept = pool.submit(solver.loss, everyone, done["alone"].flows, True) if "joint" in ways else None
+        parts = {c: pool.submit(solver.loss, c, done["alone"].flows) for c in coalitions}
+        done |= {way: run.result() for way, run in running.items()}
+    worth = {c: run.result() for c, run in parts.items()}
+    if "joint" in ways:
+        worth |= {frozenset(): done["alone"].usd, everyone: done["joint"].usd}
+    order = [way for way in WAYS if way in done]
+    plans = {way: make_plan(way, network, limits, horizon, done[way].flows, done[way].stages) for way in order}
+    flows = {way: done[way].flows for way in order}
+    return ChainWays(network, limits, horizon, plans, flows, kept.result() if kept else None, worth)
+
+
+@dataclass(frozen=True)
+class _Done:
+    """Flows of a way, the values of its stages, and its least loss before fairness (USD)."""
+
+    flows: Flows
+    stages: dict[str, float]
+    usd: float
 
 
 @dataclass(frozen=True)
@@ -114,19 +121,18 @@ class _Solver:
 
     def plan(
         self, way: str, coalition: Coalition = frozenset(), alone: Flows | None = None, moved: np.ndarray | None = None
-    ) -> tuple[Flows, dict[str, float]]:
-        """Flows and stage values of a way; with `alone` nobody may lose more than there."""
+    ) -> _Done:
+        """A way through all stages; with `alone` nobody may lose more than there."""
         model = self._model(way, coalition, alone, moved)
         staged = solve_staged(model)
-        return model.flows(staged.solution), staged.stages
+        return _Done(model.flows(staged.solution), staged.stages, self._usd(model.flows(staged.least_loss)))
 
     def loss(self, coalition: Coalition, alone: Flows, keep_stock: bool = False) -> float:
-        """Loss of all members in USD where the coalition plans together; only the stages that settle the loss."""
+        """Least loss of all members in USD where the coalition plans together, by the weighted solve."""
         model = self._model("+".join(sorted(coalition)), coalition, alone, None)
         if keep_stock:
             _keep_stock(model, alone)
-        flows = model.flows(solve_staged(model, last="C").solution)
-        return float(self._member_loss(flows)["usd"].sum(skipna=False))
+        return self._usd(model.flows(solve_single(model)))
 
     def _model(self, way: str, coalition: Coalition, alone: Flows | None, moved: np.ndarray | None) -> Model:
         name = f"{way}/{'+'.join(self.network.chains)}"
@@ -135,6 +141,9 @@ class _Solver:
             usd = self._member_loss(alone).groupby("member")["usd"].sum(min_count=1)
             _not_worse(model, {str(member): float(value) for member, value in usd.items()})
         return model
+
+    def _usd(self, flows: Flows) -> float:
+        return float(self._member_loss(flows)["usd"].sum(skipna=False))
 
     def _member_loss(self, flows: Flows) -> pd.DataFrame:
         return member_loss(self.network, self.limits, self.horizon, flows)

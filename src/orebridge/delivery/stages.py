@@ -1,7 +1,8 @@
 """The objective, lexicographic: loss by tier, fairness, end stocks, level shortage, least change, one answer.
 
 A  per tier, defence first: least sum of discounted value x unmet (outsiders at their weight, with the general tier)
-B  within (1 + epsilon) of each tier's loss: least largest *excess* shortfall of a member's product, then the next
+B  joint only, within (1 + epsilon) of each tier's loss: least largest *excess* shortfall of a member's product, then
+   the next; a member by itself has nobody to be fair to
 C  least end-of-horizon stock shortfall at replacement value
 D  least largest monthly shortage share (level it)
 E  least cost of change against base-year shipments, activity and stock
@@ -31,10 +32,15 @@ Costs = list[tuple[npt.NDArray[np.int64], Floats]]
 
 @dataclass(frozen=True)
 class Staged:
-    """The final solution and the value of each stage by name (A defence, ..., E change)."""
+    """The final solution, the value of each stage by name (A defence, ..., E change), and the plan of least loss.
+
+    `least_loss` is what the weighted solve found before fairness gave anything up: the measure in which plans with
+    different fairness are compared.
+    """
 
     solution: Solution
     stages: dict[str, float]
+    least_loss: Solution
 
 
 def tier_costs(model: Model, tier: str) -> Costs:
@@ -58,29 +64,23 @@ def solve_single(model: Model) -> Solution:
     return model.program.solve()
 
 
-def solve_staged(model: Model, last: str = "F") -> Staged:
-    """Solve the stages one after another; raises NotOptimal if any has no optimum.
-
-    With `last="C"` it stops after the end stocks: loss and its split by tier are final then, flows are not.
-    """
+def solve_staged(model: Model) -> Staged:
+    """Solve the stages one after another; raises NotOptimal if any has no optimum."""
     values: dict[str, float] = {}
-    solution = _least_loss(model, values)
-    if last == "C":
-        return Staged(solution, values)
-    solution = _level(model, solution, values)
+    both = solve_single(model)
+    solution = _least_loss(model, both, values)
+    _level(model, solution, values)
     # E in USD with F below a cent on top: a cut over every column would be too ill-scaled to hold.
     change = [(ids, weights * 1e6) for ids, weights in _change(model)]
     model.program.minimise([*change, *_tie_break(model)])
     solution = model.program.solve()
     values["E change"] = solution.objective / 1e6
-    return Staged(solution, values)
+    return Staged(solution, values, both)
 
 
-def _least_loss(model: Model, values: dict[str, float]) -> Solution:
+def _least_loss(model: Model, both: Solution, values: dict[str, float]) -> Solution:
     """Stages A to C; afterwards the program allows no plan that does worse in any of them."""
     program = model.program
-    epsilon = model.network.assumption("fairness_epsilon")
-    both = solve_single(model)
     lost = {tier: _value(tier_costs(model, tier), both) for tier in TIERS}
     short = [tier for tier in TIERS if lost[tier] > NOTHING]
     cuts: dict[str, Family | None] = {}
@@ -97,8 +97,9 @@ def _least_loss(model: Model, values: dict[str, float]) -> Solution:
         if tier not in short:
             program.set_bounds(model.unmet.ids[_rows(model, tier)], upper=_no_more(model, tier, both))
     moved = False
-    for tier in short:
-        if len(groups(model, tier)) > 1:
+    if len(model.coalition) > 1:  # by itself a member has nobody to be fair to
+        epsilon = model.network.assumption("fairness_epsilon")
+        for tier in short:
             moved |= _within_loss(model, tier, cuts[tier], values, epsilon, solution)
     # The weighted solve is already best in A and, of all such plans, in C if no tier could do better by itself.
     exact = all(lost[tier] <= values[f"A {tier}"] * (1.0 + 1e-9) + NOTHING for tier in short)
@@ -219,7 +220,7 @@ def _fair(model: Model, tier: str, solution: Solution, values: dict[str, float])
             continue
         with program.changed():
             program.minimise([(model.unmet.ids[rows, :months], np.full((len(rows), months), 1.0))])
-            least[key] = max(program.solve().objective, 0.0) / wanted[key]
+            least[key] = max(program.solve(interior=True).objective, 0.0) / wanted[key]
     open_keys = {key for key, floor in least.items() if floor < 1.0 - 1e-6}
     if all(unmet[parts[key], :months].sum() / wanted[key] - least[key] < EVEN for key in open_keys):
         return False
@@ -234,7 +235,7 @@ def _fair(model: Model, tier: str, solution: Solution, values: dict[str, float])
                     upper=least[key] * wanted[key] + 1e-6,
                 )
             program.minimise([(model.worst.ids, np.ones(1))])
-            found = program.solve()
+            found = program.solve(interior=True)
             worst, unmet = float(found.values(model.worst)[0]), found.values(model.unmet)
         for key in sorted(open_keys):
             program.add_row(
@@ -258,12 +259,12 @@ def _end_stock(model: Model) -> Costs:
 
 def _level(model: Model, solution: Solution, values: dict[str, float]) -> Solution:
     """Stage D: least largest monthly shortage share of any (member, product); rows `level` tie it to one column."""
-    if solution.values(model.peak)[0] < 1e-9 and solution.values(model.unmet)[model.ours].max(initial=0.0) < 1e-7:
-        values["D level"] = 0.0
+    if solution.values(model.unmet)[model.ours].max(initial=0.0) < 1e-7:
+        values["D level"] = 0.0  # nobody is short: nothing to level
         return solution
     costs: Costs = [(model.peak.ids, np.ones(1))]
     model.program.minimise(costs)
-    solution = model.program.solve()
+    solution = model.program.solve(interior=True)
     values["D level"] = solution.objective
     model.program.set_bounds(model.peak.ids, upper=max(solution.objective, 0.0) * (1.0 + CUT) + 1e-7)
     _hold(model, solution)

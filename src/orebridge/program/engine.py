@@ -223,7 +223,7 @@ class Engine:
         """Drop basis and solution, so that the next run is presolved from scratch."""
         self._ok(self._highs.clearSolver(), "clear the last solve")
 
-    def run(self, primal: bool = False) -> Outcome | str:
+    def run(self, primal: bool = False, interior: bool = False) -> Outcome | str:
         """Solve. Returns the optimal outcome, or one of "infeasible", "unbounded", or the solver's own word.
 
         A run without a verdict is tried again in other ways (`RESCUES`); "infeasible" is believed only if no plan at
@@ -231,7 +231,15 @@ class Engine:
         """
         states = _highspy().HighsModelStatus
         self._set("simplex_strategy", PRIMAL_SIMPLEX if primal else DUAL_SIMPLEX)
-        status = self._run()
+        if interior:
+            self.forget()
+            with self._options(solver="ipm"):
+                status = self._run()
+            if status != states.kOptimal:  # let the simplex have the last word
+                self.forget()
+                status = self._run()
+        else:
+            status = self._run()
         if status == states.kUnboundedOrInfeasible:
             with self._options(presolve="off"):
                 status = self._run()

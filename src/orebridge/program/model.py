@@ -222,11 +222,13 @@ class Program:
                 self._data.cut_rows(scope.n_rows)
 
     # --- solving ----------------------------------------------------------------------------------------------
-    def solve(self, from_base: bool | str = False, workers: int = 1) -> Solution:
+    def solve(self, from_base: bool | str = False, workers: int = 1, *, interior: bool = False) -> Solution:
         """Minimise. Warm if solved before; components whose figures did not change are not solved again.
 
         `from_base` restarts from what `keep_base` kept, and takes the base solution itself where tighter limits do not
         cut it off; give a name if several bases were kept. `workers` is the number of threads over components.
+        `interior` solves from scratch by the interior point and crosses over to a vertex: quicker on degenerate
+        programs such as min-max ones, of no use where an old basis is near.
 
         Raises NotOptimal: infeasible (with an irreducible set of conflicting limits), unbounded (with the columns
         that grow), or the solver's own word.
@@ -234,7 +236,7 @@ class Program:
         name = (BASE if from_base else None) if isinstance(from_base, bool) else from_base
         if name not in (None, BASE) and name not in self._bases:
             raise UnknownLabel(f"{self.name}: no base {name!r} was kept; there are {sorted(self._bases) or 'none'}.")
-        pieces = self._parts.solve(name, workers)
+        pieces = self._parts.solve(name, workers, interior)
         return Solution(pieces, self._data.n_cols, self._data.n_rows)
 
     def keep_base(self, name: str = BASE) -> None:

@@ -251,7 +251,7 @@ class Parts:
         part.untold = Changes()
 
     # --- solving ----------------------------------------------------------------------------------------------
-    def solve(self, from_base: str | None, workers: int) -> list[Piece]:
+    def solve(self, from_base: str | None, workers: int, interior: bool = False) -> list[Piece]:
         """Solve what changed; parts whose figures did not change keep their outcome."""
         if self._stale:
             self.build()
@@ -261,9 +261,9 @@ class Parts:
 
             todo.sort(key=lambda part: -len(part.columns))
             with ThreadPoolExecutor(workers) as pool:  # the solver works outside the interpreter's lock
-                words = list(pool.map(lambda part: self._run(part, from_base), todo))
+                words = list(pool.map(lambda part: self._run(part, from_base, interior), todo))
         else:
-            words = [self._run(part, from_base) for part in todo]
+            words = [self._run(part, from_base, interior) for part in todo]
         failed = [(part, word) for part, word in zip(todo, words, strict=True) if word]
         if failed:
             self._explain(failed)
@@ -274,7 +274,7 @@ class Parts:
             if part.outcome is not None
         ]
 
-    def _run(self, part: Part, from_base: str | None) -> str:
+    def _run(self, part: Part, from_base: str | None, interior: bool) -> str:
         """Solve one part; returns "" or the solver's word for what it is instead of optimal."""
         self._tell(part)
         engine = self._open(part)
@@ -285,7 +285,7 @@ class Parts:
         if "cost" in part.since_solve and part.solved and from_base not in part.bases and len(part.columns) > LARGE:
             engine.forget()  # another objective over a large part: presolve from scratch beats the old basis
             primal = False
-        result = engine.run(primal)
+        result = engine.run(primal, interior and len(part.columns) > LARGE)
         part.solved = True
         part.since_solve = set()
         if isinstance(result, str):
