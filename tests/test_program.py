@@ -222,7 +222,7 @@ def test_tightening_that_does_not_bite_costs_no_solve(monkeypatch, one_engine_pe
     p.keep_base()
     solved = []
     run = parts.Engine.run
-    monkeypatch.setattr(parts.Engine, "run", lambda self, primal=False: solved.append(self) or run(self, primal))
+    monkeypatch.setattr(parts.Engine, "run", lambda self, *how: solved.append(self) or run(self, *how))
     with p.changed():
         p.set_bounds(x.ids[1], upper=6.0)  # tin makes 5
         assert p.solve(from_base=True).objective == first.objective

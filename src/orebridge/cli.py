@@ -32,6 +32,9 @@ def respond(
     out: Annotated[Path | None, typer.Option(help="Folder for the brief, plan.json and tables.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Pure JSON on standard output.")] = False,
     as_dated: Annotated[bool, typer.Option("--as-dated", help="Place each shock at its own date.")] = False,
+    foresight: Annotated[
+        str, typer.Option(help="declared: plan anew when the news changes; perfect: all is known at the start.")
+    ] = "declared",
     quick: Annotated[bool, typer.Option("--quick", help="Leave out the stock curve and the tornado.")] = False,
     world: World = None,
     data: Overlay = None,
@@ -46,7 +49,7 @@ def respond(
     with log.status("starting") as status:
         response = answer(
             shocks, [m.strip().upper() for m in members.split(",") if m.strip()], start, months,
-            world=load_world(world, data), as_dated=as_dated, hinges=not quick, note=status.update,
+            world=load_world(world, data), as_dated=as_dated, foresight=foresight, hinges=not quick, note=status.update,
         )  # fmt: skip
         if out is not None:
             from orebridge.reports.brief import write_all

@@ -10,7 +10,7 @@ import pandas as pd
 
 from orebridge.delivery.limits import Horizon, Limits
 from orebridge.delivery.model import discount
-from orebridge.delivery.unaided import Flows
+from orebridge.delivery.past import Flows
 from orebridge.network import ORIGIN_KIND, SupplyNetwork
 
 WAYS = ("unaided", "alone", "treaty", "joint")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,14 +17,16 @@ from orebridge.delivery.coordination import Coordination, coordination
 from orebridge.delivery.hinges import break_even_days, stock_curve, tornado
 from orebridge.delivery.limits import restrict_to
 from orebridge.delivery.marginal import marginal_values
-from orebridge.delivery.modes import ChainWays, four_ways
+from orebridge.delivery.modes import ChainWays, four_ways, news_of, rolled_ways
 from orebridge.errors import ShockError
 from orebridge.network import SupplyNetwork
 from orebridge.results import WAYS, Plan, joined
-from orebridge.shocks import Effects, Shock, effects_of, load_shock
+from orebridge.shocks import Effects, Shock, beliefs_of, effects_of, load_shock
 from orebridge.world import World, load_world
 
 SCHEMA_VERSION = "1.0"
+FORESIGHT = ("declared", "perfect")
+WORKERS = 2  # chains planned at a time
 Note = Callable[[str], None]
 
 
@@ -48,6 +51,8 @@ class Response:
     break_even: dict[str, float]
     marginal: pd.DataFrame
     warnings: tuple[str, ...] = field(default=())
+    #: Loss in USD by way if every plan knew the whole shock from the first month.
+    perfect_usd: dict[str, float] = field(default_factory=dict)
 
     def month_label(self, month: int) -> str:
         """Calendar month of plan month 1, 2, ... as YYYY-MM."""
@@ -118,16 +123,21 @@ def respond(
     *,
     world: World | None = None,
     as_dated: bool = False,
+    foresight: str = "declared",
     hinges: bool = True,
     note: Note = lambda _: None,
 ) -> Response:
     """Answer a disruption: what is lost, by whom and when, in four ways, and the plan.
 
     `shocks` are library names or TOML files. Only chains that a shock touches are solved; the others are the base
-    year. Raises the errors of `orebridge.errors`; a response exists only if every stage was optimal.
+    year. With `foresight="declared"` a plan knows of each event what is declared by then and is made anew when the news
+    changes; with "perfect" it knows everything from the first month. Raises the errors of `orebridge.errors`; a
+    response exists only if every stage was optimal.
     """
     if not 1 <= months <= 120:
         raise ShockError(f"--months must be from 1 to 120, not {months}.")
+    if foresight not in FORESIGHT:
+        raise ShockError(f"--foresight must be {' or '.join(FORESIGHT)}, not {foresight!r}.")
     loaded = tuple(load_shock(name) for name in shocks)
     if not loaded:
         raise ShockError("name at least one shock; `orebridge shocks` lists the library.")
@@ -136,16 +146,21 @@ def respond(
     note("building the supply network")
     network = build_network(world, alliance)
     effects = effects_of(loaded, network, months, start, as_dated)
-    parts: list[ChainWays] = []
+    beliefs = beliefs_of(loaded, network, months, start, as_dated) if foresight == "declared" else []
     wanted = ("alone", "joint", "treaty") if len(alliance) > 1 else ("alone",)
-    for chain in network.chains:
-        part = network.subset([chain])
-        own = restrict_to(effects, part)
-        if own.empty:
-            continue
-        note(f"planning {chain.replace('_', ' ')}")
-        parts.append(four_ways(part, own, months, wanted))
+
+    def plan(part: SupplyNetwork) -> tuple[ChainWays, ChainWays]:
+        note(f"planning {part.chains[0].replace('_', ' ')}")
+        perfect = four_ways(part, effects, months, wanted)
+        news = news_of(part, beliefs)
+        return (perfect if len(news) < 2 else rolled_ways(part, news, perfect, wanted)), perfect
+
+    touched = [part for part in (network.subset([c]) for c in network.chains) if not restrict_to(effects, part).empty]
+    with ThreadPoolExecutor(WORKERS) as pool:
+        answers = list(pool.map(plan, touched))
+    parts = [answer for answer, _ in answers]
     plans = {way: joined([p.plans[way] for p in parts]) for way in WAYS if way in parts[0].plans}
+    known = {way: joined([p.plans[way] for _, p in answers]).loss_usd() for way in plans}
     absent = {
         way: "one member: there is nobody to share or plan with" for way in ("treaty", "joint") if way not in plans
     }
@@ -165,7 +180,7 @@ def respond(
         world=world, network=network, shocks=loaded, effects=effects, members=alliance, start=start, months=months,
         chains=tuple(p.network.chains[0] for p in parts), plans=plans, absent=absent, coordination=worth,
         actions=actions(plans[best], plans["unaided"], alliance), curve=curve, swings=swings, break_even=even, marginal=marginal,
-        warnings=(*effects.notes, *_warnings(network, parts)),
+        warnings=(*effects.notes, *_warnings(network, parts)), perfect_usd=known,
     )  # fmt: skip
 
 

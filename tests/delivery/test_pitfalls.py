@@ -11,8 +11,9 @@ import pytest
 from orebridge.delivery.limits import horizon_for, limits_of
 from orebridge.delivery.model import Model
 from orebridge.delivery.modes import four_ways, prepare, weighted_loss
+from orebridge.delivery.past import Flows
 from orebridge.delivery.treaty import rights, transfers
-from orebridge.delivery.unaided import Flows, simulate_unaided
+from orebridge.delivery.unaided import simulate_unaided
 from orebridge.network import SupplyNetwork
 from orebridge.program import Family
 from orebridge.shocks import Effects, no_effects

@@ -10,6 +10,7 @@ from math import factorial, isfinite
 from orebridge.delivery.modes import ChainWays, Coalition
 from orebridge.results import Plan
 
+LITTLE = 1e6  # USD; below it a share of the loss is a share of nothing
 SMALL = 0.01  # below this share of the loss alone, coordination is said not to help
 
 
@@ -48,7 +49,7 @@ def coordination(alone: Plan, joint: Plan, members: tuple[str, ...], chains: Seq
     lent = sum((part.kept_usd or 0.0) - part.coalition_usd[everyone] for part in chains)
     without = value - max(lent, 0.0)
     share = value / lost if lost > 0 else 0.0
-    helps = share >= SMALL
+    helps = share >= SMALL and lost >= LITTLE
     parts, core, why = _split(value, members, chains)
     gains = {m: alone.loss_usd(m) - joint.loss_usd(m) for m in members}
     payments = {m: parts[m] - gains[m] for m in parts}
@@ -95,6 +96,8 @@ def _words(value: float, without: float, lost: float, helps: bool) -> str:
         return "The value of some lost output is unknown, so the value of coordination is unknown; compare tonnes."
     if lost <= 0:
         return "Nothing is lost alone, so there is nothing to coordinate."
+    if lost < LITTLE:
+        return "Under a million USD is lost alone: there is next to nothing to coordinate."
     if not helps:
         return "Coordination does not help here: the joint plan saves under 1 % of what is lost alone."
     text = f"A joint plan saves {value / 1e6:,.0f} million USD of {lost / 1e6:,.0f} lost alone ({value / lost:.0%})"

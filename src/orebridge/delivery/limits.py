@@ -24,10 +24,11 @@ _WHERE = {
 
 @dataclass(frozen=True)
 class Horizon:
-    """Reported months 1..reported and a shock-free tail that is never reported."""
+    """Reported months and a shock-free tail that is never reported; a plan made later starts with month `first`."""
 
     reported: int
     tail: int
+    first: int = 1
 
     @property
     def months(self) -> int:
@@ -36,8 +37,12 @@ class Horizon:
 
     @property
     def labels(self) -> npt.NDArray[np.int64]:
-        """Month numbers 1..months."""
-        return np.arange(1, self.months + 1)
+        """Month numbers, counted from the start of the first plan."""
+        return self.first + np.arange(self.months)
+
+    def later(self, first: int) -> Horizon:
+        """The rest of this horizon from month `first` on."""
+        return Horizon(self.reported - (first - self.first), self.tail, first)
 
 
 def horizon_for(network: SupplyNetwork, reported: int) -> Horizon:
@@ -55,6 +60,15 @@ class Limits:
     site_share: Floats
     demand: Floats
     release_share: Floats
+
+    def later(self, gone: int) -> Limits:
+        """The same without the first `gone` months."""
+        return Limits(
+            *(
+                array[:, gone:]
+                for array in (self.route_share, self.premium, self.site_share, self.demand, self.release_share)
+            )
+        )
 
     @property
     def touched(self) -> bool:

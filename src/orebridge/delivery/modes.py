@@ -9,7 +9,7 @@ joint    shipments between members are decisions too; no member and not the grou
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from itertools import combinations
@@ -19,9 +19,10 @@ import pandas as pd
 
 from orebridge.delivery.limits import Horizon, Limits, horizon_for, limits_of, restrict_to
 from orebridge.delivery.model import Model, discount, stock_weights
+from orebridge.delivery.past import Flows, Past, base_year
 from orebridge.delivery.stages import solve_single, solve_staged
 from orebridge.delivery.treaty import transfers
-from orebridge.delivery.unaided import Flows, simulate_unaided
+from orebridge.delivery.unaided import simulate_unaided
 from orebridge.network import SupplyNetwork
 from orebridge.results import WAYS, Plan, make_plan, member_loss
 from orebridge.shocks import Effects
@@ -51,18 +52,23 @@ class ChainWays:
 
 def prepare(network: SupplyNetwork, effects: Effects, months: int) -> tuple[SupplyNetwork, Limits, Horizon, Flows]:
     """One chain's network with origin classes, its limits, horizon and unaided course."""
-    own = restrict_to(effects, network)
-    for trace in own.traces:
-        network, own = split_by_origin(network, own, trace)
+    network, own = _split(network, effects)
     horizon = horizon_for(network, months)
     limits = limits_of(network, own, horizon)
     return network, limits, horizon, simulate_unaided(network, limits, horizon)
 
 
+def _split(network: SupplyNetwork, effects: Effects) -> tuple[SupplyNetwork, Effects]:
+    own = restrict_to(effects, network)
+    for trace in own.traces:
+        network, own = split_by_origin(network, own, trace)
+    return network, own
+
+
 def four_ways(
     network: SupplyNetwork, effects: Effects, months: int, ways: tuple[str, ...], workers: int = 2
 ) -> ChainWays:
-    """Solve the ways asked for over one chain (unaided always; joint needs alone).
+    """Solve the ways asked for over one chain (unaided always; joint needs alone), all knowing `effects` from month 1.
 
     With `joint` it also finds what coordination is worth without lent stock, and what every sub-coalition of three to
     `MOST_MEMBERS` members could do. Programs that do not need each other run on `workers` threads; the answer is the
@@ -75,8 +81,8 @@ def four_ways(
         done["alone"] = solver.plan("alone")
     jobs: dict[str, Callable[[], _Done]] = {}
     if "treaty" in ways:
-        moved = transfers(network, limits, horizon, unaided)
-        if moved.max(initial=0.0) < 1e-9 and "alone" in done:
+        moved = solver.owed()
+        if moved is None and "alone" in done:
             done["treaty"] = done["alone"]  # the rule moves nothing: each member is as if alone
         else:
             jobs["treaty"] = lambda: solver.plan("treaty", moved=moved)
@@ -101,6 +107,56 @@ def four_ways(
     return ChainWays(network, limits, horizon, plans, flows, kept.result() if kept else None, worth)
 
 
+def rolled_ways(
+    network: SupplyNetwork, beliefs: Sequence[tuple[int, Effects]], perfect: ChainWays, ways: tuple[str, ...]
+) -> ChainWays:
+    """The same ways planned anew each time the news changes, knowing only what is declared by then.
+
+    `beliefs` are those of `shocks.beliefs_of`; `perfect` is the answer with the whole shock known. Each plan is carried
+    out until the next news; the next one starts from where it left the stocks, the plants and the ships. Worths of
+    coalitions are those of `perfect`. Nothing forces joint below alone here: either may be wrong-footed by the news.
+    """
+    horizon, truth = perfect.horizon, perfect.limits
+    believed = []
+    for month, effects in beliefs:
+        split, own = _split(network, effects)
+        believed.append((month, limits_of(split, own, horizon)))
+    net = perfect.network
+    flows = {"unaided": perfect.flows["unaided"]}
+    plans = {"unaided": perfect.plans["unaided"]}
+    for way in ways:
+        stages: dict[str, float] = {}
+        past, course = base_year(net), None
+        for number, (month, limits) in enumerate(believed):
+            gone = month - 1
+            left, later = limits.later(gone), horizon.later(month)
+            solver = _Solver(net, left, later, simulate_unaided(net, left, later, past), past)
+            done = solver.next_plan(way)
+            until = believed[number + 1][0] - month if number + 1 < len(believed) else later.months
+            carried = done.flows.first(until)
+            past = past.after(carried)
+            course = carried if course is None else course.then(carried)
+            stages |= {f"{name} (from month {month})" if gone else name: v for name, v in done.stages.items()}
+        assert course is not None
+        flows[way] = course
+        plans[way] = make_plan(way, net, truth, horizon, course, stages)
+    return ChainWays(net, truth, horizon, plans, flows, perfect.kept_usd, perfect.coalition_usd)
+
+
+def news_of(network: SupplyNetwork, beliefs: Sequence[tuple[int, Effects]]) -> list[tuple[int, Effects]]:
+    """The beliefs about this network's own parts, without months in which nothing new is known about them."""
+    kept: list[tuple[int, Effects]] = []
+    for month, effects in beliefs:
+        own = restrict_to(effects, network)
+        ahead = own.frame[own.frame["month"] >= month]
+        if kept:
+            before = kept[-1][1].frame
+            if before[before["month"] >= month].to_dict("list") == ahead.to_dict("list"):
+                continue
+        kept.append((month, own))
+    return kept
+
+
 @dataclass(frozen=True)
 class _Done:
     """Flows of a way, the values of its stages, and its least loss before fairness (USD)."""
@@ -118,6 +174,18 @@ class _Solver:
     limits: Limits
     horizon: Horizon
     unaided: Flows
+    past: Past | None = None
+
+    def owed(self) -> np.ndarray | None:
+        """Tonnes the treaty moves, by route and month; None if it moves nothing."""
+        moved = transfers(self.network, self.limits, self.horizon, self.unaided)
+        return moved if moved.max(initial=0.0) >= 1e-9 else None
+
+    def next_plan(self, way: str) -> _Done:
+        """A plan of `way` from where things stand; joint is held to what each could do alone from there."""
+        if way == "joint":
+            return self.plan("joint", frozenset(self.network.members), self.plan("alone").flows)
+        return self.plan(way, moved=self.owed() if way == "treaty" else None)
 
     def plan(
         self, way: str, coalition: Coalition = frozenset(), alone: Flows | None = None, moved: np.ndarray | None = None
@@ -136,7 +204,7 @@ class _Solver:
 
     def _model(self, way: str, coalition: Coalition, alone: Flows | None, moved: np.ndarray | None) -> Model:
         name = f"{way}/{'+'.join(self.network.chains)}"
-        model = Model(self.network, self.limits, self.horizon, self.unaided, coalition, name, moved)
+        model = Model(self.network, self.limits, self.horizon, self.unaided, coalition, name, moved, self.past)
         if alone is not None:
             usd = self._member_loss(alone).groupby("member")["usd"].sum(min_count=1)
             _not_worse(model, {str(member): float(value) for member, value in usd.items()})

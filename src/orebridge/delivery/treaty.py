@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from orebridge.delivery.limits import Horizon, Limits
-from orebridge.delivery.unaided import Flows
+from orebridge.delivery.past import Flows
 from orebridge.network import ORIGIN_KIND, SupplyNetwork
 
 TRIGGER, HIGH = 0.07, 0.12
@@ -80,7 +80,7 @@ def transfers(network: SupplyNetwork, limits: Limits, horizon: Horizon, unaided:
                 continue
             rho = network.assumption("restraint_low" if missing <= HIGH else "restraint_high")
             moves = rights(use, got, imports, rho).transfers
-            _ship(network, limits, result, commodity, moves, t, unaided)
+            _ship(network, limits, result, commodity, moves, t, int(horizon.labels[t]), unaided)
     return result
 
 
@@ -91,6 +91,7 @@ def _ship(
     commodity: str,
     moves: dict[str, float],
     t: int,
+    month: int,
     unaided: Flows,
 ) -> None:
     """Put transfers on routes that are open in month t; what no route carries is not owed."""
@@ -103,7 +104,7 @@ def _ship(
         for receiver, owed in lack.items():
             found = np.flatnonzero(
                 (routes["commodity"] == commodity) & (routes["origin"] == giver) & (routes["destination"] == receiver)
-                & (routes["opens"] < t + 1)
+                & (routes["opens"] < month)
             )  # fmt: skip
             arrives = t + routes["lag"].to_numpy(dtype=int)[found] < limits.demand.shape[1]
             found = found[np.isnan(limits.route_share[found, t]) & arrives]

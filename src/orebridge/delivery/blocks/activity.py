@@ -39,7 +39,8 @@ def add(model: Model) -> None:
     labels = {"site": sites["site"], "month": t}
     cap = p.rows("capacity", labels, -np.inf, room[:, None] * share)
     rise = p.rows("ramp", labels, -np.inf, (sites["ramp"] * sites["capacity"]).to_numpy()[:, None].repeat(len(t), 1))
-    p.set_rhs(rise.ids[:, 0], upper=(sites["ramp"] * sites["capacity"]).to_numpy() + base_total)
+    now = np.bincount(site, model.before.activity[:, -1], len(sites))
+    p.set_rhs(rise.ids[:, 0], upper=(sites["ramp"] * sites["capacity"]).to_numpy() + now)
     for family in (model.activity, model.activity_extra):
         p.terms(cap.ids[site], family.ids, 1.0)
         p.terms(rise.ids[site], family.ids, 1.0)

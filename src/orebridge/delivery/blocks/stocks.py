@@ -36,7 +36,7 @@ def add(model: Model) -> None:
     slow = np.flatnonzero(np.isfinite(release).any(axis=1))
     if slow.size:
         rows = p.rows("release", {"stockpile": piles["stockpile"].iloc[slow], "month": t}, -np.inf, release[slow])
-        p.set_rhs(rows.ids[:, 0], upper=release[slow, 0] - s0[slow])
+        p.set_rhs(rows.ids[:, 0], upper=release[slow, 0] - model.before.stock[slow])
         for family in (model.stock, model.stock_extra):
             p.terms(rows.ids, family.ids[slow], -1.0)
             p.terms(rows.ids[:, 1:], family.ids[slow][:, :-1], 1.0)
