@@ -344,7 +344,11 @@ class ChainTables:
         factors = _grouped(self.of("trade_factors"), "hs", "commodity")
         for (hs, commodity), rules in factors.items():
             for row in self.tables.customs.get(hs, []):
-                fits = [r for r in rules if r["origin"] in ("*", row["origin"]) and r["destination"] in ("*", row["destination"])]
+                fits = [
+                    r
+                    for r in rules
+                    if r["origin"] in ("*", row["origin"]) and r["destination"] in ("*", row["destination"])
+                ]
                 if not fits:
                     continue
                 factor = max(fits, key=lambda r: ((r["origin"] != "*") + (r["destination"] != "*"), r["origin"] != "*"))
@@ -352,7 +356,9 @@ class ChainTables:
                 before = stated[key].amount if key in stated else 0.0
                 stated[key] = Shipped(before + row.value * factor.value, "trade", row, "computed")
         for row in self.of("flows"):
-            stated[row["commodity"], row["origin"], row["destination"]] = Shipped(row.value, "flows", row, row.confidence)
+            stated[row["commodity"], row["origin"], row["destination"]] = Shipped(
+                row.value, "flows", row, row.confidence
+            )
         return dict(sorted(stated.items()))
 
 
