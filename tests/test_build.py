@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from orebridge.build import build_network
-from orebridge.errors import NetworkError, TableErrors
+from orebridge.errors import NetworkError, TableErrors, UnknownLabel
 from orebridge.network import SupplyNetwork
 from orebridge.world import load_world
 
@@ -168,3 +168,9 @@ def test_empty_frames_keep_their_columns(tmp_path: Path) -> None:
     assert len(alone.routes) == 0
     assert list(alone.routes.columns) == list(network(tmp_path / "plain").routes.columns)
     assert str(alone.routes["y0"].dtype) == "float64"
+
+
+@pytest.mark.parametrize("member", ["OTH", "Japan", "USB"])
+def test_a_member_must_be_a_country(tmp_path: Path, member: str) -> None:
+    with pytest.raises(UnknownLabel, match=f"member .*{member}"):
+        build_network(load_world(write(tmp_path)), members=("USA", member))

@@ -167,9 +167,7 @@ def test_joint_outputs_never_exceed_the_oxide_fed(tmp_path: Path) -> None:
     # 0.8713 t Dy is 1 t of Dy2O3; 0.0425 t Tb is 0.05 t of Tb4O7: 105 % of the oxide fed.
     only(found(tmp_path / "a", *JOINT, joint(0.8713, 0.0425)), "error", "separation/full", "105.0% of the oxide fed")
     # 0.6 x 0.8713 and 0.1 x 0.8502: 70 %, the rest is not modelled.
-    only(
-        found(tmp_path / "b", *JOINT, joint(0.52278, 0.08502)), "info", "separation/full", "70% of the oxide fed leaves"
-    )
+    only(found(tmp_path / "b", *JOINT, joint(0.52278, 0.08502)), "info", "magnets", "separation/full 70%")
     # 0.95 + 0.05 = 100 %: nothing to say.
     assert not found(tmp_path / "c", *JOINT, joint(0.95 * 0.8713, 0.05 * 0.8502))
 

@@ -34,7 +34,7 @@ def main_path(
     `first` itself to the plant that works it is a step too. Empty if there is no path.
     """
     times = view.process_time(chain.chain)
-    lineage = _descendants(chain, first)
+    lineage = descendants(chain, first)
     steps: list[Step] = []
     node, seen = end, {end}
     while True:
@@ -76,7 +76,7 @@ def _leads(view: View, chain: ChainTables, run: Run, lineage: set[str], first: s
     )
 
 
-def _descendants(chain: ChainTables, first: str) -> set[str]:
+def descendants(chain: ChainTables, first: str) -> set[str]:
     """`first` and every commodity made from it, in any number of steps; recycling, which leads back, left out.
 
     All commodities of the chain where no `first` is given.

@@ -62,6 +62,7 @@ def joint_outputs(view: View) -> Iterator[Finding]:
     sum over outputs of t element / (element per oxide) <= 1.02 x t REO fed.
     """
     for chain in view.chains.values():
+        partly: list[str] = []
         for key, terms in sorted(chain.coefficients.items()):
             feeds = [-value for name, value in terms.items() if value < 0 and chain.commodities[name].mass == "product"]
             outs = {name: value for name, value in terms.items() if value > 0}
@@ -78,8 +79,11 @@ def joint_outputs(view: View) -> Iterator[Finding]:
                 yield Finding("error", "/".join(key), f"its oxides add up to {total:.1%} of the oxide fed",
                               "correct recipe_terms.csv: basket share x element in oxide x yield")  # fmt: skip
             elif total < 1.0 - BASKET_TOLERANCE:
-                yield Finding("info", "/".join(key), f"{total:.0%} of the oxide fed leaves as modelled commodities; the rest is "
-                              "loss and rare earths not modelled", "nothing to do, unless the basket should be whole")  # fmt: skip
+                partly.append(f"{'/'.join(key)} {total:.0%}")
+        if partly:
+            yield Finding("info", chain.chain, "of the oxide fed to joint recipes this much leaves as modelled commodities, the "
+                          f"rest is loss and what is not modelled: {', '.join(partly)}",
+                          "nothing to do, unless a basket should be whole")  # fmt: skip
 
 
 def baskets(view: View) -> Iterator[Finding]:
