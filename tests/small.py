@@ -78,7 +78,7 @@ def ore_to_magnet(
     piles = [
         {"stockpile": f"industry:{c}@{i}", "holder": "industry", "country": i, "commodity": c, "chain": "magnets",
          "node": at[c, i], "s0": held.get((c, i), 0.0) * scale, "floor": 0.0, "release": held.get((c, i), 0.0) * scale,
-         "room": math.inf, "replacement_usd": 100.0 if c == "metal" else 300.0, "assumed": True}
+         "opens_after": 0, "refill": math.inf, "room": math.inf, "replacement_usd": 100.0 if c == "metal" else 300.0, "assumed": True}
         for c, i in nodes
     ]  # fmt: skip
     return SupplyNetwork(

@@ -142,7 +142,10 @@ def countries() -> dict[str, str]:
 def country_fault(cell: str) -> str:
     """Why a cell is no country, with the code of the nearest name; empty if it is one."""
     if cell in NOT_PLACES:
-        return f"{cell} is not a country; a sum over countries is never a place, state real countries."
+        return (
+            f"{cell} is not a country; a sum over countries is never a place, state real countries. Small ones may be left "
+            "out of sites and demand: the network gathers those that only trade as OTH and lists them."
+        )
     if cell in countries():
         return ""
     codes = {name.casefold(): code for code, name in countries().items()}

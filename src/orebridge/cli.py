@@ -9,11 +9,12 @@ from typing import Annotated
 
 import typer
 
+from orebridge.cli_data import data_app
+
 app = typer.Typer(
     no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False,
     help="Coordinated delivery plans for critical minerals: what a disruption costs each ally alone, under a treaty rule, and with a joint plan.",
 )  # fmt: skip
-data_app = typer.Typer(no_args_is_help=True, help="The tables behind every answer.")
 app.add_typer(data_app, name="data")
 
 World = Annotated[Path | None, typer.Option("--world", help="Folder of tables used instead of the bundled world.")]
@@ -127,137 +128,6 @@ def list_shocks() -> None:
     for name in library():
         shock = load_shock(name)
         table.add_row(name, shock.title, shock.date or "")
-    Console().print(table)
-
-
-@data_app.command("check")
-def check(
-    folder: Annotated[Path | None, typer.Argument(help="Folder of tables; the bundled world if left out.")] = None,
-) -> None:
-    """Check a folder of tables and list every fault at once."""
-    from orebridge.world import load_world
-
-    world = load_world(folder)
-    rows = sum(len(frame) for frame in world.tables.values())
-    sys.stdout.write(f"no faults: {rows:,} rows, data version {world.version}\n")
-
-
-@data_app.command("sources")
-def sources(world: World = None, data: Overlay = None) -> None:
-    """List the sources and how many figures rest on each."""
-    from rich.console import Console
-    from rich.table import Table
-
-    from orebridge.world import load_world
-
-    loaded = load_world(world, data)
-    used: dict[str, int] = {}
-    for frame in loaded.tables.values():
-        if "source" in frame and "value" in frame:
-            for name, count in frame["source"].value_counts().items():
-                used[str(name)] = used.get(str(name), 0) + int(count)
-    table = Table("source", "publisher", "title", "figures")
-    for row in loaded.tables["sources"].sort_values("source").itertuples():
-        table.add_row(str(row.source), str(row.publisher), str(row.title), str(used.get(str(row.source), 0)))
-    Console().print(table)
-
-
-@data_app.command("show")
-def show(
-    name: Annotated[str, typer.Argument(help="A mineral, commodity or chain, e.g. dysprosium.")],
-    world: World = None,
-    data: Overlay = None,
-) -> None:
-    """Show one mineral's or chain's rows, table by table, with sources and how each figure is known."""
-    from rich.console import Console
-    from rich.table import Table
-
-    from orebridge.errors import UnknownLabel
-    from orebridge.world import load_world
-
-    loaded = load_world(world, data)
-    commodities = loaded.tables["commodities"]
-    own = commodities[
-        (commodities["chain"] == name)
-        | commodities["commodity"].str.startswith(f"{name}/")
-        | (commodities["commodity"] == name)
-    ]
-    if own.empty:
-        minerals = sorted({c.partition("/")[0] for c in commodities["commodity"]} | set(commodities["chain"]))
-        raise UnknownLabel(f"nothing is called {name!r}; there are {', '.join(minerals)}.")
-    screen = Console()
-    for table, frame in loaded.tables.items():
-        if "commodity" not in frame or "value" not in frame:
-            continue
-        rows = frame[frame["commodity"].isin(own["commodity"])]
-        if rows.empty:
-            continue
-        keys = [
-            c
-            for c in frame.columns
-            if c
-            not in {
-                "value",
-                "unit",
-                "basis",
-                "low",
-                "high",
-                "year",
-                "source",
-                "confidence",
-                "preferred",
-                "note",
-                "file",
-                "line",
-                "stated_value",
-                "stated_unit",
-                "stated_basis",
-            }
-        ]
-        shown = Table(*keys, "stated", "unit", "low", "high", "how known", "source", title=table)
-        for row in rows.to_dict("records"):
-            shown.add_row(
-                *[str(row[k]) for k in keys],
-                str(row["stated_value"]),
-                str(row["stated_unit"]),
-                f"{row['low']:.4g}",
-                f"{row['high']:.4g}",
-                row["confidence"],
-                row["source"],
-            )
-        screen.print(shown)
-
-
-@data_app.command("reconcile")
-def reconcile(
-    chain: Annotated[str | None, typer.Argument(help="A chain; all if left out.")] = None,
-    members: Annotated[str, typer.Option("--for", help="Allies, ISO alpha-3, comma-separated.")] = "USA,JPN",
-    world: World = None,
-    data: Overlay = None,
-) -> None:
-    """Show which stated figures had to move, by how much, so that the base year balances."""
-    from rich.console import Console
-    from rich.table import Table
-
-    from orebridge.build import build_network
-    from orebridge.world import load_world
-
-    network = build_network(load_world(world, data), members.split(","), [chain] if chain else None)
-    frame = network.adjustments
-    frame = frame[frame["change"].abs() > 1e-3 * frame[["stated", "used"]].max(axis=1)]
-    frame = frame.reindex(frame["change"].abs().sort_values(ascending=False).index)
-    table = Table("figure", "stated t/yr", "used t/yr", "change", "how known", "source", "row")
-    for row in frame.head(60).itertuples():
-        change = f"{row.change_share:+.1%}" if abs(row.change_share) < 1e6 else "new"
-        table.add_row(
-            str(row.what),
-            f"{row.stated:,.4g}",
-            f"{row.used:,.4g}",
-            change,
-            str(row.confidence),
-            str(row.source),
-            f"{row.file}:{row.line}" if row.file else "inferred",
-        )
     Console().print(table)
 
 

@@ -84,7 +84,7 @@ def world(
     piles = pd.DataFrame({
         "stockpile": [f"industry:{n}" for n in nodes], "holder": "industry", "country": country,
         "commodity": [p[0] for p in part], "chain": "toy", "node": np.arange(len(nodes)), "s0": s0, "floor": 0.0,
-        "release": s0, "room": np.inf, "replacement_usd": price, "assumed": True,
+        "release": s0, "opens_after": 0, "refill": np.inf, "room": np.inf, "replacement_usd": price, "assumed": True,
     })  # fmt: skip
     wanted = pd.DataFrame({
         "demand": [f"{n}/all/{t}" for n, t, _ in demands], "commodity": [n.split("@")[0] for n, _, _ in demands],

@@ -8,6 +8,7 @@ import pandas as pd
 
 from orebridge.build.chain import MONTH_DAYS, Part, Row, build_chain
 from orebridge.build.tables import ChainTables, WorldTables
+from orebridge.checking import country_fault
 from orebridge.errors import UnknownLabel
 from orebridge.network import Assumption, Finding, SupplyNetwork
 from orebridge.reading import near
@@ -45,7 +46,8 @@ def build_network(
 ) -> SupplyNetwork:
     """The supply network of the chains for the members, with reconciled base-year flows per month.
 
-    Raises UnknownLabel for a chain that is not in the tables and NetworkError for nodes nothing can balance.
+    Raises UnknownLabel for a member that is no country or a chain that is not in the tables, and NetworkError for nodes
+    nothing can balance.
 
     >>> from orebridge import load_world
     >>> network = build_network(load_world(), ["USA", "JPN"], ["gallium"])
@@ -53,6 +55,9 @@ def build_network(
     True
     """
     alliance = tuple(dict.fromkeys(members))
+    for member in alliance:
+        if fault := country_fault(member):
+            raise UnknownLabel(f"member {fault}")
     known = [row["chain"] for row in world.records("chains")]
     wanted = tuple(known if chains is None else dict.fromkeys(chains))
     for chain in wanted:

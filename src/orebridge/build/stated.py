@@ -14,6 +14,7 @@ from orebridge.world import Fact
 
 PARTNER_SHARE = 0.05  # a country is a node of its own above this share of a commodity's trade
 SMALLEST = 1e-4  # t/yr below which a reconciled flow counts as none
+REST_SHARE = 0.02  # of a published consumption; a smaller rest is the rounding of yields and figures, not a use
 PHANTOM_SHARE = 0.01  # of a node's supply; a smaller gap at an exporter is rounding, not a use
 
 
@@ -178,6 +179,8 @@ class Stated:
         own = [flow for flow in self.flows if flow.kind == "activity" and flow.terms.get(node, 0.0) < 0]
         taken = -sum(flow.terms[node] * flow.stated for flow in own)
         left = row.value - taken
+        if own and abs(left) <= REST_SHARE * row.value:
+            return None  # all of it is taken, but for rounding
         if left <= SMALLEST:
             self.findings.append(
                 Finding("warning", f"{node[0]}@{node[1]}", f"published consumption {row.value:,.4g} t/yr is less than the "
