@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import pandas as pd
 
-from orebridge.labels import and_list
+from orebridge.labels import and_list, capital
 from orebridge.trail import readable
 
 if TYPE_CHECKING:
@@ -68,20 +68,17 @@ def break_even_words(response: Response) -> str:
     if response.curve.empty:
         return ""
     most = int(response.curve["days"].max())
-    parts = []
+    kinds: dict[str, list[str]] = {}
     for way, days in response.break_even.items():
-        if not math.isfinite(days):
-            parts.append(f"no stock up to {most} days removes the loss {_of(way)}")
-        elif days <= 0:
-            parts.append(f"nothing is lost {_of(way)} even without stock")
-        else:
-            parts.append(f"about {days:,.0f} days of stock remove the loss {_of(way)}")
-    text = and_list(parts)
-    return text[:1].upper() + text[1:] + "." if text else ""
+        kind = "never" if not math.isfinite(days) else "nothing" if days <= 0 else f"about {days:,.0f} days of stock remove the loss"
+        kinds.setdefault(kind, []).append(_of(way))
+    words = {"never": f"no stock up to {most} days removes the loss", "nothing": "nothing is lost even without stock"}
+    parts = [f"{words.get(kind, kind)} {' or '.join(ways)}" for kind, ways in kinds.items()]
+    return capital("; ".join(parts)) + "." if parts else ""
 
 
 def _of(way: str) -> str:
-    return {"unaided": "without a plan", "alone": "with each member alone", "joint": "with a joint plan"}.get(way, f"({way})")
+    return {"unaided": "without a plan", "alone": "with plans of their own", "joint": "with a joint plan"}.get(way, f"({way})")
 
 
 def foresight_words(response: Response) -> str:

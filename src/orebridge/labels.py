@@ -25,6 +25,9 @@ TIERS = ("defence", "essential", "general")
 STOCK = "stock"
 
 
+WITH_ARTICLE = {"ARE", "CZE", "DOM", "GBR", "MDV", "NLD", "PHL", "USA"}
+
+
 @cache
 def country_name(code: str) -> str:
     """English name of an ISO 3166 alpha-3 country; the code itself where there is none.
@@ -40,6 +43,20 @@ def country_name(code: str) -> str:
     if found is None:
         return code
     return str(getattr(found, "common_name", found.name)).partition(",")[0]
+
+
+def in_words(code: str) -> str:
+    """The country as it stands inside a sentence.
+
+    >>> in_words("USA"), in_words("JPN")
+    ('the United States', 'Japan')
+    """
+    return f"the {country_name(code)}" if code in WITH_ARTICLE else country_name(code)
+
+
+def capital(text: str) -> str:
+    """The text with a capital first letter, as a sentence begins."""
+    return text[:1].upper() + text[1:]
 
 
 def calendar_month(start: str, month: int) -> str:

@@ -134,13 +134,13 @@ def _warnings(network: SupplyNetwork, parts: list[ChainWays]) -> list[str]:
     own = network.adjustments[network.adjustments["chain"].isin(chains)]
     weak = own["confidence"].isin(["derived", "unverified", "assumed"])
     text = [
-        f"{weak.mean():.0%} of the {len(own)} base-year figures used are derived, unverified or assumed.",
+        f"{100 * weak.mean():.0f} % of the {len(own)} base-year figures used are derived, unverified or assumed.",
         "Stocks of members are assumed days of use: nobody publishes them. See the stock curve.",
         "Values of lost output are assumptions with a wide range; tonnes are firmer than dollars.",
     ]
     moved = own[(own["change_share"].abs() > 0.25) & (own["change"].abs() > 0.01 * own["used"].max())]
     if len(moved):
         text.append(
-            f"{len(moved)} figures were moved by more than a quarter to balance; `orebridge data reconcile` lists them."
+            f"{len(moved)} figure{'s were' if len(moved) > 1 else ' was'} moved by more than a quarter to balance; `orebridge data reconcile` lists them."
         )
     return text

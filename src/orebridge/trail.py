@@ -240,8 +240,9 @@ def _in_stated_unit(row: Mapping[str, object], end: str) -> str:
 
 
 def _readable(value: object) -> str:
-    """The stated figure as printed, powers of ten written out."""
-    return readable(_float(value)) if "e" in str(value).lower() else str(value or "")
+    """The stated figure with all its digits, thousands set off and powers of ten written out; other text as it is."""
+    number = _float(value)
+    return str(value or "") if math.isnan(number) else f"{number:,.12g}" if abs(number) < 1e12 else f"{number:,.0f}"
 
 
 def readable(number: float) -> str:

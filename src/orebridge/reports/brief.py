@@ -18,14 +18,14 @@ from orebridge.labels import Labels, and_list, country_name
 from orebridge.provenance import CONFIDENCE, rank
 from orebridge.reports import content
 from orebridge.trail import Balanced, Figure, Trail, anchor_of, readable, weak
-from orebridge.views import critical_path, hardest_chain, shipments, split
+from orebridge.views import critical_path, hardest_chain, shipments, shortages, split
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
 
     from orebridge.session import Response
 
-SHOWN_ACTIONS = 40
+SHOWN_ACTIONS = 8  # of each kind; the rest opens on a click
 #: What the tables of figures hold, in words, in the order of `trail.ORDER`.
 TABLE_WORDS = {
     "demand": "Use", "tiers": "Share of use by tier", "values": "Value of lost output", "production": "Output", "capacities": "Capacity",
@@ -92,10 +92,10 @@ def _content(response: Response) -> dict[str, Any]:
         "member_rows": content.member_rows(response), "coordination": content.coordination_words(response),
         "worth": response.coordination, "split": _split(response), "break_even": break_even_words(response),
         "warnings": response.warnings, "shortages": _shortages(response, trail), "untouched": content.untouched(response),
-        "values": _values(response, trail), "best": response.best, "discount": _assumption(response, "discount_rate"),
+        "values": _values(response, trail, labels), "best": response.best, "discount": _assumption(response, "discount_rate"),
         "terminal": _assumption(response, "terminal_share"), "tornado": swings_in_words(response).to_dict("records"),
         "foresight": foresight_words(response),
-        "actions": _with_base(response, trail, actions), "shown": SHOWN_ACTIONS, "kinds": _counts(actions),
+        "actions": _by_kind(_with_base(response, trail, actions)), "shown": SHOWN_ACTIONS,
         "binding": content.worded_rows(response.binding, response), "remedies": content.worded_rows(response.remedies, response),
         "marginal": content.marginal_words(response), "chain": labels.chain(chain),
         "path": and_list(labels.commodity(c) for c in critical_path(response, chain)), "routes": _routes(response, trail, labels, chain),
@@ -117,7 +117,7 @@ def _shocks(response: Response) -> list[dict[str, Any]]:
     known = set(response.world.tables["sources"]["source"])
     return [
         {"title": s.title, "description": s.description, "source": s.source, "linked": s.source in known, "began": s.date or "", "name": s.name,
-         "events": [{"kind": e.kind, "months": e.months, "first": e.start, "keys": _event_words(e.keys)} for e in s.events]}
+         "events": [{"kind": e.kind, "months": e.months, "first": e.start, "words": _event_words(e.keys)} for e in s.events]}
         for s in response.shocks
     ]  # fmt: skip
 
@@ -146,9 +146,12 @@ def _split(response: Response) -> list[dict[str, str]]:
     ]  # fmt: skip
 
 
-def _values(response: Response, trail: Trail) -> list[Figure]:
-    """The values of lost output of products that members use, in force."""
-    return [figure for figure in trail.rows("values") if figure.used]
+def _values(response: Response, trail: Trail, labels: Labels) -> list[tuple[bool, list[Figure]]]:
+    """The values of lost output in force: of products that are short, and of the others."""
+    short = {labels.commodity(product) for product in shortages(response)["product"]}
+    used = [figure for figure in trail.rows("values") if figure.used]
+    own = [figure for figure in used if figure.what.split(" · ")[0] in short]
+    return [(True, own), (False, [figure for figure in used if figure not in own])]
 
 
 def _assumption(response: Response, name: str) -> str:
@@ -162,6 +165,8 @@ def _with_base(response: Response, trail: Trail, rows: list[dict[str, Any]]) -> 
     acts = response.network.activities
     site = response.network.sites["site"].to_numpy()[acts["site"].to_numpy(dtype=int)]
     x0 = dict(zip(zip(site, acts["recipe"], strict=True), acts["x0"], strict=True))
+    demands = response.network.demands
+    uses = dict(zip(zip(demands["country"], demands["commodity"], demands["tier"], demands["end_use"], strict=True), demands["D"], strict=True))
     for row in rows:
         known: Balanced | None = None
         level = math.nan
@@ -169,7 +174,7 @@ def _with_base(response: Response, trail: Trail, rows: list[dict[str, Any]]) -> 
             known = trail.shipment(row["form"], row["origin"], row["destination"])
             level = y0.get(f"{row['form']}:{row['origin']}>{row['destination']}", math.nan)
         elif row["what"] == GO_WITHOUT:
-            known = trail.use(row["form"], row["owner"])
+            known, level = trail.use(row["form"], row["owner"]), uses.get((row["owner"], row["form"], *row["for_whom"].split(" use: ", 1)), math.nan)
         elif row["what"] != RELEASE:
             known, level = trail.run(row["site"], row["recipe"]), x0.get((row["site"], row["recipe"]), math.nan)
         row["base"] = "" if math.isnan(level) else content.tonnes(level)
@@ -177,8 +182,10 @@ def _with_base(response: Response, trail: Trail, rows: list[dict[str, Any]]) -> 
     return rows
 
 
-def _counts(rows: list[dict[str, Any]]) -> list[tuple[str, int]]:
-    return [(kind, count) for kind in KINDS if (count := sum(row["what"] == kind for row in rows))]
+def _by_kind(rows: list[dict[str, Any]]) -> list[tuple[str, list[dict[str, Any]]]]:
+    """Actions by kind, in the order an official asks; kinds without an action are left out."""
+    parts = [(kind, [row for row in rows if row["what"] == kind]) for kind in KINDS]
+    return [(kind, own) for kind, own in parts if own]
 
 
 def _routes(response: Response, trail: Trail, labels: Labels, chain: str) -> list[dict[str, Any]]:

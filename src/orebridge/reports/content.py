@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from orebridge.actions import BUY, GO_WITHOUT, RELEASE, SHIP, grouped
-from orebridge.labels import STOCK, TIERS, Labels, and_list, country_name, span
+from orebridge.labels import STOCK, TIERS, Labels, and_list, country_name, in_words, span
 from orebridge.views import base_use, by_member, by_way, shortages
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ def headline(response: Response) -> list[str]:
     lost = response.plans["unaided"].loss_usd()
     start = by_member(response).query("way == 'unaided' and member == @member")["first"].iloc[0]
     text = (
-        f"Without a plan {country_name(member)} lacks {tonnes(first['unaided'])} t of {labels.commodity(product)} "
+        f"Without a plan {in_words(member)} lacks {tonnes(first['unaided'])} t of {labels.commodity(product)} "
         f"({percent(first['unaided'] / first['use'])} of its base-year use over {response.months} months)"
         + (f", first in {response.month_label(int(start))}" if start else "")
     )
@@ -98,7 +98,7 @@ def coordination_words(response: Response) -> list[str]:
             f"Value of coordination {money(worth.value_usd)} million USD; counting unmet use only, without what is lent from "
             f"stock, {money(worth.value_without_lent_stock_usd)} million USD."
         )
-    if len(response.members) == 2 and worth.shapley:
+    if len(response.members) == 2 and worth.shapley and worth.value_usd > 0:
         text.append("Two members share it half each by symmetry, and that split is always in the core: neither says who could bargain for more.")
     return text
 
@@ -158,7 +158,8 @@ def action_rows(response: Response) -> list[dict[str, Any]]:
     for row in grouped(response.actions).to_dict("records"):
         form = " + ".join(labels.commodity(part) for part in row["form"].split(" + "))
         rows.append(
-            {**row, "owner_name": country_name(row["owner"]), "form_name": form, "where": _where(labels, row, process),
+            {**row, "site_name": labels.site(row["site"]), "recipe_name": labels.recipe(process.get(row["site"], ""), row["recipe"]),
+             "owner_name": country_name(row["owner"]), "form_name": form, "where": _where(labels, row, process),
              "for_name": _for_whom(row), "span": span(row["first_month"], row["last_month"]), "total": tonnes(row["tonnes"]),
              "most": tonnes(row["peak"]), "unit_name": _unit(row["unit"])}
         )  # fmt: skip
@@ -181,7 +182,7 @@ def _for_whom(row: Mapping[str, Any]) -> str:
 
 
 def _unit(unit: str) -> str:
-    return {"t of contained element": "t element", "t of product": "t"}.get(unit, unit)
+    return {"t of contained element": "t (element)", "t of product": "t"}.get(unit, unit)
 
 
 def marginal_words(response: Response) -> list[str]:
@@ -197,7 +198,7 @@ def marginal_words(response: Response) -> list[str]:
         first, total = min(1.0, row["tonnes"]), row["usd_per_tonne"] * row["tonnes"]
         if not math.isfinite(total) or max(total, row["usd_first_tonne"] * first) < floor:
             continue
-        place = f"of {labels.commodity(row['commodity'])} in {country_name(row['member'])} in {response.month_label(int(row['month']))}"
+        place = f"of {labels.commodity(row['commodity'])} in {in_words(row['member'])} in {response.month_label(int(row['month']))}"
         if row["tonnes"] > 1.0:
             words = f"The first tonne more {place} saves {money(row['usd_first_tonne'])} million USD, {tonnes(row['tonnes'])} t save {money(total)}"
         else:
