@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from orebridge.cli_data import data_app
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from orebridge.session import Response
 
 app = typer.Typer(
     no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False,
@@ -43,92 +51,95 @@ def respond(
     """Answer a disruption: what is lost, by whom and when, in four ways, and the plan."""
     from rich.console import Console
 
+    from orebridge.reports.write import check_writable, write_all
     from orebridge.session import respond as answer
     from orebridge.world import load_world
 
+    if out is not None:
+        check_writable(out)
     log = Console(stderr=True)
-    with log.status("starting") as status:
+    with _progress(log) as note:
         response = answer(
             shocks, [m.strip().upper() for m in members.split(",") if m.strip()], start, months,
-            world=load_world(world, data), as_dated=as_dated, foresight=foresight, hinges=not quick, note=status.update,
+            world=load_world(world, data), as_dated=as_dated, foresight=foresight, hinges=not quick, note=note,
         )  # fmt: skip
+        written = []
         if out is not None:
-            from orebridge.reports.brief import write_all
-
-            status.update("writing the brief")
+            note("writing the brief")
             written = write_all(response, out)
-            log.print(f"wrote {len(written)} files to {out}")
     if as_json:
-        sys.stdout.write(json.dumps(response.to_dict(), allow_nan=False) + "\n")
+        _emit(json.dumps(response.to_dict(), allow_nan=False) + "\n")
+    else:
+        _print_summary(response)
+    if written:
+        log.print(
+            f"wrote {len(written)} files to {out}; open {written[0].parent / 'brief.html'}",
+            highlight=False,
+            soft_wrap=True,
+        )
+
+
+@contextmanager
+def _progress(log: Console) -> Iterator[Callable[[str], None]]:
+    """What is being done and for how long, on a terminal; elsewhere nothing, so that logs stay clean."""
+    if not log.is_terminal:
+        yield lambda _: None
         return
-    _print_summary(response)
+    from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+    with Progress(
+        SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn(), console=log, transient=True
+    ) as bar:
+        task = bar.add_task("reading the tables", total=None)
+        yield lambda text: bar.update(task, description=text)
 
 
-def _print_summary(response: object) -> None:
+def _emit(text: str) -> None:
+    """Text to standard output, flushed here so that a full disk behind it is told as such."""
+    from orebridge.errors import OutputError
+
+    try:
+        sys.stdout.write(text)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115, PTH123 - nothing more can be written there
+        raise OutputError(f"could not write to standard output: {error.strerror or error}.") from error
+
+
+def _print_summary(response: Response) -> None:
     from rich.console import Console
-    from rich.table import Table
 
-    from orebridge.reports.summary import headline, way_rows
-    from orebridge.session import Response
+    from orebridge.reports.summary import print_summary
 
-    assert isinstance(response, Response)
-    screen = Console()
-    screen.print(f"[bold]{'; '.join(s.title for s in response.shocks)}[/bold]")
-    screen.print(
-        f"from {response.start}, {response.months} months, for {', '.join(response.members)}; data {response.world.version}\n"
-    )
-    screen.print(headline(response) + "\n")
-    table = Table("way", "lost, million USD", *response.members, "t short", "first short month")
-    for row in way_rows(response):
-        members = row["members"]
-        assert isinstance(members, list)
-        table.add_row(str(row["way"]), str(row["loss"]), *members, str(row["tonnes"]), str(row["first"]))
-    screen.print(table)
-    if response.coordination:
-        screen.print(response.coordination.words)
-        without = response.coordination.value_without_lent_stock_usd / 1e6
-        screen.print(f"Unmet use alone, without counting end stocks: {without:,.0f} million USD saved.")
-        if response.coordination.shapley:
-            split = ", ".join(f"{m} {v / 1e6:,.0f}" for m, v in response.coordination.shapley.items())
-            screen.print(f"Proposed split of the value, million USD (two members: half each): {split}.")
-    if len(response.actions):
-        screen.print("\n[bold]Largest actions[/bold]")
-        acts = Table("owner", "what", "form or site", "route", "months", "t")
-        for row in response.actions.head(10).to_dict("records"):
-            span = f"{response.month_label(row['first_month'])} to {response.month_label(row['last_month'])}"
-            acts.add_row(row["owner"], row["what"], row["form"], row["route"], span, f"{row['tonnes']:,.0f}")
-        screen.print(acts)
-    if len(response.curve):
-        screen.print("\n[bold]What the answer hangs on[/bold]")
-        hang = Table("days of stock", *[str(d) for d in sorted(set(response.curve["days"]))])
-        for way, group in response.curve.groupby("way"):
-            hang.add_row(f"{way}, million USD", *[f"{v / 1e6:,.0f}" for v in group.sort_values("days")["loss_usd"]])
-        screen.print(hang)
-        swing = Table("assumption (loss alone, million USD)", "low end", "stated", "high end")
-        for row in response.swings.to_dict("records"):
-            swing.add_row(row["assumption"], *[f"{row[k] / 1e6:,.0f}" for k in ("low", "stated", "high")])
-        screen.print(swing)
-    if len(response.marginal):
-        screen.print("\n[bold]What one more tonne saves[/bold]")
-        for text in response.marginal["words"]:
-            screen.print(f"- {text}")
-    for text in response.warnings:
-        screen.print(f"! {text}", style="yellow")
+    print_summary(response, Console())
 
 
 @app.command(name="shocks")
 def list_shocks() -> None:
     """List the library of shocks."""
+    from rich import box
     from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
     from orebridge.shocks import library, load_shock
 
-    table = Table("name", "what happens", "began")
+    table = Table("name", "what happens", "began", box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
+    table.columns[0].no_wrap = table.columns[2].no_wrap = True
     for name in library():
         shock = load_shock(name)
-        table.add_row(name, shock.title, shock.date or "")
+        table.add_row(name, Text(shock.title), shock.date or "")
     Console().print(table)
+
+
+@app.command(name="schema")
+def show_schema() -> None:
+    """Print the JSON Schema of plan.json."""
+    from orebridge.reports.plan_json import schema_text
+
+    _emit(schema_text())
 
 
 def main() -> None:
