@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 KINDS = ("ban", "quota", "licence", "outage", "chokepoint", "tariff", "surge")
 MAX_FILE_BYTES = 200_000
 MAX_MONTHS = 600
+MONTH_DAYS = 30.4375
 
 _COMMON = {"kind", "start", "months", "announced", "declared_months", "note"}
 _KEYS: dict[str, tuple[frozenset[str], frozenset[str]]] = {
@@ -470,8 +471,9 @@ class _Resolver:
             if base <= 0.0:
                 return {}
             return dict.fromkeys(months, min(1.0, float(keys["tonnes_per_year"]) / base))
-        delay = math.ceil(float(keys.get("delay_months", 2)))
-        granted = float(keys.get("granted", 1.0))
+        days, granted_share = (self.network.assumption(name) for name in ("licence_days", "licence_share"))
+        delay = math.ceil(float(keys.get("delay_months", days / MONTH_DAYS)))
+        granted = float(keys.get("granted", granted_share))
         return {month: leak if k < delay else max(leak, granted) for k, month in enumerate(months)}
 
     def _outage(self, months: range) -> list[tuple[str, str, int, float]]:

@@ -12,7 +12,7 @@ from orebridge.delivery.limits import horizon_for, limits_of
 from orebridge.delivery.model import Model
 from orebridge.delivery.modes import four_ways, prepare, weighted_loss
 from orebridge.delivery.past import Flows
-from orebridge.delivery.treaty import rights, transfers
+from orebridge.delivery.treaty import net_imports, rights, transfers
 from orebridge.delivery.unaided import simulate_unaided
 from orebridge.network import SupplyNetwork
 from orebridge.program import Family
@@ -285,3 +285,8 @@ def test_a_locked_stock_stays_whole() -> None:
     k = list(net.stockpiles["stockpile"]).index("industry:metal@BBB")
     assert flows.stock[k, :6] == pytest.approx(np.full(6, 3.0))
     assert flows.unmet[2:5, 3].sum() > 0
+
+
+def test_net_imports_count_all_forms_in_tonnes_of_product() -> None:
+    """AAA buys 4 t of metal (1 t each for a magnet) and sells 1 t of magnets: 3. BBB buys 4 and 1: 5."""
+    assert net_imports(magnets(), "magnet") == pytest.approx({"AAA": 3.0, "BBB": 5.0})

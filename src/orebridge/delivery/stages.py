@@ -293,6 +293,7 @@ def _change(model: Model) -> Costs:
     change = np.where(label_only, 1e-9, np.maximum(per_activity * net.assumption("activity_change_share"), 1e-9))
     pile_price = _prices(model, net.stockpiles["node"].to_numpy(dtype=int))[:, None]
     drawn = pile_price * net.assumption("stock_use_share") / 12.0
+    shed = pile_price * net.assumption("overflow_share")  # a month in a shed for goods beyond the usual stock
     return [
         (model.shipment_extra.ids, np.broadcast_to(premium, model.shipment_extra.shape)),
         (model.shipment.ids, np.broadcast_to(-cancel, model.shipment.shape)),
@@ -300,7 +301,7 @@ def _change(model: Model) -> Costs:
         (model.activity.ids, np.broadcast_to(-change, model.activity.shape)),
         (model.shortfall.ids, pile_price.ravel()),
         (model.stock.ids, np.broadcast_to(-drawn, model.stock.shape)),
-        (model.stock_extra.ids, np.broadcast_to(drawn, model.stock_extra.shape)),
+        (model.stock_extra.ids, np.broadcast_to(shed, model.stock_extra.shape)),
     ]
 
 
