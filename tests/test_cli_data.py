@@ -114,7 +114,9 @@ def test_own_tables_are_laid_over_for_the_check(tmp_path: Path, capsys: pytest.C
     world, own = write(tmp_path / "world"), tmp_path / "own"
     own.mkdir()
     (own / "capacities.csv").write_text(f"site,{FACT}\naus-mine,90,t/yr,element,,,me,read\n", encoding="utf-8")
-    run("check", "--world", str(world), "--data", str(own))
-    shown = " ".join(capsys.readouterr().out.split())
-    assert "note: (own) capacities.csv:2 replaces capacities.csv:2." in shown
-    assert "warning: aus-mine: base output 105 t/yr exceeds capacity 90" in shown
+    # With or without --data: a folder without chains.csv is no world of its own.
+    for arguments in (["--world", str(world), "--data", str(own)], [str(own), "--world", str(world)]):
+        run("check", *arguments)
+        shown = " ".join(capsys.readouterr().out.split())
+        assert "note: (own) capacities.csv:2 replaces capacities.csv:2." in shown
+        assert "warning: aus-mine: base output 105 t/yr exceeds capacity 90" in shown

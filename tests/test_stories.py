@@ -16,7 +16,7 @@ from orebridge.stories.moved import moved_figures, moved_summary
 from orebridge.stories.section import Section
 from orebridge.world import load_world
 
-from .mini import FACT, add, edit, write
+from .mini import FACT, FILES, add, edit, write
 
 EMBODIED = f"commodity,country,goods,covers,{FACT}\n"
 
@@ -87,6 +87,28 @@ def test_the_largest_rows_come_first_and_the_rest_is_counted(tmp_path: Path) -> 
         "400 t/yr (t of product) in the base year.",
         "1 smaller rows are left out; --all shows them.",
     )
+
+
+def test_plants_baskets_hosts_and_duties(tmp_path: Path) -> None:
+    # 1,000 t of host carry 0.12 t each: 120 t allowed, 105 made.
+    head = f"process,chain,kind,label,activity,host\n{FILES['processes'].partition(chr(10))[2]}"
+    hosted = head.replace("t of ore\n", "t of ore,iron\n").replace("l\n", "l,\n").replace("magnet\n", "magnet,\n")
+    changes = (
+        {
+            "facilities": f"facility,name,operator,country,site,product,{FACT}\n"
+            "big,Big Hill,Hill Ltd,AUS,aus-mine,ore,120,t/yr,,,,me,read\n"
+        },
+        {"baskets": f"deposit,country,element,{FACT}\nHill,AUS,Dy,2.5,%,,2,3,me,read\nHill,AUS,Nd,97.5,%,,,,me,read\n"},
+        {"hosts": f"host,country,{FACT}\niron,AUS,1000,t/yr,product,,,me,read\n"},
+        {"host_rates": f"process,country,{FACT}\nmining,*,0.12,t/t,,,,me,read\n"},
+        {"tariffs": f"importer,commodity,origin,{FACT}\nUSA,dysprosium/metal,*,5,%,,,,me,read\n"},
+        {"processes": hosted},
+    )
+    story = told(tmp_path, "dysprosium", *changes)
+    assert row(story["Plants by name"], "Big Hill")["published"] == "120 t/yr"
+    assert story["In the ore"].rows == (("Hill", "AUS", "Dy", "2.5", "2 to 3", "read", "[1]"),)
+    assert story["Host metals"].rows[0][:6] == ("mining", "AUS", "iron", "1,000", "120", "105")
+    assert story["Duties"].rows == (("USA", "dysprosium/metal", "any", "5%", "read", "[1]"),)
 
 
 def test_the_account_of_metal_inside_goods(tmp_path: Path) -> None:

@@ -45,14 +45,19 @@ def check(
 ) -> None:
     """Check tables, then the network of every chain, and list everything found at once.
 
+    A folder without chains.csv is no world of its own: it is checked as laid over the bundled one, like --data.
     Exit code 0 if there are only warnings and remarks, 3 for faults in tables, 5 for errors in a network.
     """
     from orebridge.errors import NetworkError
     from orebridge.world import load_world
 
-    loaded = load_world(folder or world, data)
-    findings = _all_findings(loaded, _alliance(members))
     screen = _screen()
+    if folder is not None and data is None and folder.is_dir() and not any(folder.rglob("chains.csv")):
+        screen.print(f"{folder} holds no chains.csv: checked as laid over the world.", highlight=False, markup=False)
+        loaded = load_world(world, folder)
+    else:
+        loaded = load_world(folder or world, data)
+    findings = _all_findings(loaded, _alliance(members))
     rows = sum(len(frame) for frame in loaded.tables.values())
     for text in loaded.findings:
         screen.print(f"note: {text}", highlight=False, markup=False)

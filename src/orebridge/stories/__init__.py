@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 
 from orebridge.build import build_network
 from orebridge.checks.view import View
-from orebridge.stories import making, terms, using
+from orebridge.stories import background, making, terms, using
 from orebridge.stories.scope import Scope, scope_of
 from orebridge.stories.section import Section, Teller
 from orebridge.world import World
@@ -20,12 +20,16 @@ __all__ = ["PARTS", "Scope", "Section", "tell"]
 PARTS: tuple[Callable[[Teller], Iterator[Section]], ...] = (
     making.what_it_is,
     making.where_it_comes_from,
+    background.ore_baskets,
     making.who_makes_it,
+    background.host_metals,
+    background.named_plants,
     making.who_ships_it,
     using.who_uses_it,
     using.inside_goods,
     using.who_holds_it,
     terms.prices,
+    background.duties,
     terms.recipes,
     terms.lead_times,
     terms.projects,

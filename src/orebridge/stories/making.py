@@ -86,10 +86,15 @@ def _makers(teller: Teller, commodity: str) -> list[MakerRow]:
     network, tables = teller.view.network, teller.tables
     made: dict[int, float] = {}
     rate: dict[int, float] = {}
+    base_recipe: set[int] = set()
+    usual = {(recipe.process, recipe.recipe) for own in tables.recipes.values() for recipe in own if recipe.base}
     for run in teller.view.runs:
         value = sum(v for (name, _), v in run.terms.items() if name == commodity and v > 0)
         if value > 0:
             made[run.site] = made.get(run.site, 0.0) + 12.0 * value * run.x0
+            recipe = run.label.rpartition("/")[2]
+            if run.x0 > 0 or (teller.view.process_of[run.site], recipe) in usual:
+                base_recipe.add(run.site)
             if run.x0 > 0 or run.site not in rate:
                 rate[run.site] = value
     names = texts(network.sites, "site")
@@ -102,6 +107,7 @@ def _makers(teller: Teller, commodity: str) -> list[MakerRow]:
         output, room = tables.tables.production.get(site.site), tables.tables.capacities.get(site.site)
         most = capacity[position] * rate[position]
         status = "" if site.status == "operating" else f" ({site.status.replace('_', ' ')})"
+        status += "" if position in base_recipe else " (by a recipe not in use)"
         row = output or room
         cells = (
             site.country, f"{site.name}{status}", site.owner.replace(";", ", "), amount(base),

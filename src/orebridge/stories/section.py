@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from pathlib import PurePosixPath
 
 from orebridge.build.tables import ChainTables
 from orebridge.checks.view import View, numbers, texts
@@ -68,6 +69,17 @@ class Teller:
         if not self.most or len(rows) <= self.most:
             return tuple(rows), ()
         return tuple(rows[: self.most]), (f"{len(rows) - self.most} smaller rows are left out; --all shows them.",)
+
+    def touched(self) -> set[str]:
+        """Processes that make or take a commodity of the story."""
+        shown = set(self.scope.shown)
+        return {process for (process, _), terms in self.tables.coefficients.items() if shown & set(terms)}
+
+    def at_home(self, file: str) -> bool:
+        """Whether a row stands beside the chain's own row, in a folder that no other chain shares."""
+        homes = {row["chain"]: PurePosixPath(row["file"]).parent for row in self.view.world.records("chains")}
+        home = homes[self.scope.chain]
+        return PurePosixPath(file).parent == home and list(homes.values()).count(home) == 1
 
     def base_demand(self) -> dict[tuple[str, str, str], dict[str, float]]:
         """(commodity, country, end use) -> tier -> t/yr used in the base year."""

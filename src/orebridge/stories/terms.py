@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import PurePosixPath
 
 from orebridge.build.chain import MONTH_DAYS
 from orebridge.checks import check_network
@@ -72,11 +71,7 @@ def recipes(teller: Teller) -> Iterator[Section]:
 def lead_times(teller: Teller) -> Iterator[Section]:
     """Days of each process, the main path to each member, and lead times that are quoted."""
     view, tables = teller.view, teller.tables
-    touched = {
-        process
-        for (process, _), terms in tables.coefficients.items()
-        if set(terms) & set(teller.scope.shown)
-    }  # fmt: skip
+    touched = teller.touched()
     rows = [
         (f"work: {row['process']}", f"{amount(row.value)} days", f"{amount(row.low)} to {amount(row.high)}",
          teller.known(row.confidence), teller.cite(row))
@@ -131,14 +126,10 @@ def projects(teller: Teller) -> Iterator[Section]:
 
 def withheld(teller: Teller) -> Iterator[Section]:
     """Figures looked for and not to be had, with the reason."""
-    chains = teller.view.world.records("chains")
-    home = PurePosixPath(next(row["file"] for row in chains if row["chain"] == teller.scope.chain)).parent
     words = {name.partition("/")[0].replace("_", " ") for name in teller.scope.own}
-    shared = len({PurePosixPath(row["file"]).parent for row in chains}) < len(chains)
     rows = []
     for row in teller.view.world.records("withheld"):
-        near = PurePosixPath(row["file"]).parent == home and not shared
-        if near or any(word in row["item"].lower() for word in words):
+        if teller.at_home(row["file"]) or any(word in row["item"].lower() for word in words):
             rows.append((row["table"], row["item"], row["reason"], teller.source(row["source"])))
     if rows:
         yield Section("Not to be had, and why", (), ("table", "what", "reason", "source"), tuple(rows))
@@ -147,9 +138,7 @@ def withheld(teller: Teller) -> Iterator[Section]:
 def doubts(teller: Teller) -> Iterator[Section]:
     """What the checks find on the story's commodities, processes and sites, or on the chain as a whole."""
     tables, scope = teller.tables, teller.scope
-    steps = {
-        process for (process, _), terms in tables.coefficients.items() if set(terms) & set(scope.own + scope.products)
-    }
+    steps = teller.touched()
     names = [*scope.own, *scope.products, *steps, *(site.site for site in tables.sites if site.process in steps)]
     rows = [
         (finding.severity, finding.place, f"{finding.what}. Repair: {finding.repair}.")
