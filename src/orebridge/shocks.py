@@ -397,10 +397,10 @@ def _combine(parts: Iterable[pd.DataFrame]) -> pd.DataFrame:
         "premium_usd": "sum",
     }
     done = [
-        group.groupby(["field", "component", "month"], as_index=False)["value"].agg(rule[str(name)])
+        group.groupby(["field", "component", "month"])["value"].agg(rule[str(name)]).reset_index()
         for name, group in frame.groupby("field", sort=True)
     ]
-    result = pd.concat(done, ignore_index=True)
+    result: pd.DataFrame = pd.concat(done, ignore_index=True)
     return result.astype({"month": "int64", "value": "float64"})
 
 

@@ -27,7 +27,7 @@ CUT = 1e-6
 NOTHING = 1e-7  # million USD below which a tier loses nothing
 PRICED = 1e-6  # reduced costs and duals above this count as non-zero (the solver's own tolerance is 1e-7)
 EVEN = 1e-4  # excess shortfall (share of demand) below which nobody is treated unfairly
-Costs = list[tuple[npt.NDArray[np.int64], Floats]]
+Costs = list[tuple[npt.NDArray[np.int32], Floats]]
 
 
 @dataclass(frozen=True)
@@ -197,7 +197,7 @@ def groups(model: Model, tier: str | None = None) -> dict[tuple[str, str], npt.N
     frame = demands[demands["is_member"].to_numpy(dtype=bool)]
     if tier is not None:
         frame = frame[frame["tier"] == tier]
-    return {(str(k[0]), str(k[1])): g.index.to_numpy() for k, g in frame.groupby(["country", "commodity"])}  # type: ignore[index]
+    return {(str(k[0]), str(k[1])): g.index.to_numpy() for k, g in frame.groupby(["country", "commodity"])}
 
 
 def _fair(model: Model, tier: str, solution: Solution, values: dict[str, float]) -> bool:
