@@ -279,13 +279,15 @@ class Parts:
         self._tell(part)
         engine = self._open(part)
         if from_base in part.bases:
-            engine.set_basis(part.bases[from_base][0])
-        # Only costs changed: the last basis is still a feasible plan, and the primal simplex goes on from it.
-        primal = part.solved and part.since_solve == {"cost"} and from_base not in part.bases
-        if "cost" in part.since_solve and part.solved and from_base not in part.bases and len(part.columns) > LARGE:
+            result = engine.run_from(part.bases[from_base][0])
+        elif interior and len(part.columns) > LARGE:
+            result = engine.run(interior=True)
+        elif "cost" in part.since_solve and part.solved and len(part.columns) > LARGE:
             engine.forget()  # another objective over a large part: presolve from scratch beats the old basis
-            primal = False
-        result = engine.run(primal, interior and len(part.columns) > LARGE)
+            result = engine.run()
+        else:
+            # Only costs changed: the last basis is still a feasible plan, and the primal simplex goes on from it.
+            result = engine.run(primal=part.solved and part.since_solve == {"cost"})
         part.solved = True
         part.since_solve = set()
         if isinstance(result, str):
