@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from orebridge.charts.style import FAINT, INK, WAY_COLOURS, dress, empty, safe
 from orebridge.hangs import break_even_words, swings_in_words
 
@@ -60,14 +62,15 @@ def tornado(response: Response) -> go.Figure:
             hovertext=[f"{safe(w)}: loss {v:,.0f} million USD" for w, v in zip(words, rows[end] / 1e6, strict=True)], hoverinfo="text",
         )  # fmt: skip
     stated = float(rows["stated"].iloc[0]) / 1e6
-    width = float((rows[["low", "high"]].sub(rows["stated"], axis=0)).abs().max().max()) / 1e6 or 1.0
-    reach = [float((rows[["low", "high"]].sub(rows["stated"], axis=0)).min().min()) / 1e6, float((rows[["low", "high"]].sub(rows["stated"], axis=0)).max().max()) / 1e6]
+    change = rows[["low", "high"]].sub(rows["stated"], axis=0).to_numpy() / 1e6
+    width = float(np.nanmax(np.abs(change))) or 1.0
+    reach = [min(float(np.nanmin(change)), 0.0) - 0.28 * width, max(float(np.nanmax(change)), 0.0) + 0.28 * width]
     dress(figure, 110 + 52 * len(rows), barmode="overlay", margin={"t": 46, "l": 300, "r": 20, "b": 50}, bargap=0.45)
-    figure.update_xaxes(title=f"change of the loss alone, million USD (as stated: {stated:,.0f})", range=[min(reach[0], 0) - 0.28 * width, max(reach[1], 0) + 0.28 * width])
+    figure.update_xaxes(title=f"change of the loss alone, million USD (as stated: {stated:,.0f})", range=reach)
     figure.update_yaxes(tickfont={"size": 12}, automargin=True)
     return figure
 
 
 def _bar_text(change: float, loss: float, words: str) -> str:
     """Words at the end of a bar; none where the assumption moves nothing."""
-    return "" if abs(change) < 0.5 else f"{safe(words)}: {loss:,.0f}"
+    return "" if abs(change) < 0.5 else f"{safe(words)} → {loss:,.0f}"
