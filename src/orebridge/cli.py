@@ -25,6 +25,8 @@ app = typer.Typer(
 )  # fmt: skip
 app.add_typer(data_app, name="data")
 
+WRONG_USE, INTERRUPTED = 2, 130  # exit codes beside those of orebridge.errors
+
 World = Annotated[Path | None, typer.Option("--world", help="Folder of tables used instead of the bundled world.")]
 Overlay = Annotated[
     Path | None,
@@ -147,22 +149,24 @@ def main() -> None:
     from orebridge.errors import OrebridgeError
 
     try:
-        app(standalone_mode=False)
+        code = app(standalone_mode=False)
+        if code == INTERRUPTED:  # some versions of Typer turn Ctrl-C into a code instead of raising
+            raise KeyboardInterrupt
     except OrebridgeError as error:
         sys.stderr.write(f"orebridge: {error}\n")
         sys.exit(error.exit_code)
     except KeyboardInterrupt:
         sys.stderr.write("orebridge: stopped; nothing half-written was left.\n")
-        sys.exit(130)
+        sys.exit(INTERRUPTED)
     except BrokenPipeError:
         sys.exit(0)
     except Exception as error:
-        import click
-
-        if isinstance(error, click.exceptions.Abort):
+        # By name: Typer carries its own copy of click in newer versions, and uses the package in older ones.
+        kinds = {kind.__name__ for kind in type(error).__mro__}
+        if "Abort" in kinds:
             sys.stderr.write("orebridge: stopped.\n")
-            sys.exit(130)
-        if isinstance(error, click.ClickException):
-            error.show()
-            sys.exit(2)
+            sys.exit(INTERRUPTED)
+        if "ClickException" in kinds:
+            error.show()  # type: ignore[attr-defined]
+            sys.exit(WRONG_USE)
         raise

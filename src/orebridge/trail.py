@@ -222,8 +222,10 @@ class Trail:
         )  # fmt: skip
 
     def _name(self, key: str, value: str) -> str:
+        if value == "*":
+            return f"any {key.replace('_', ' ')}"
         if key == "commodity":
-            return self._labels.commodity(value)
+            return self._labels.chain(value) if value in self._chains else self._labels.commodity(value)
         if key in ("country", "origin", "destination", "importer"):
             return country_name(value)
         if key == "project":

@@ -51,7 +51,8 @@ def chain_links(response: Response, most: int = MOST_LINKS) -> pd.DataFrame:
         if len(gathered) <= most or count == 0:
             break
     if len(gathered) > most:
-        tail = gathered.sort_values("weight", ascending=False).index[most:]
+        # The smallest of each stage become one band, so one place a stage is kept for it.
+        tail = gathered.sort_values("weight", ascending=False).index[most - gathered["stage"].nunique() :]
         gathered.loc[tail, ["origin", "destination"]] = OTHERS
         gathered = _gathered(gathered, {*ours, *ranked})
     return gathered.assign(total=gathered["stage"].map(links.groupby("stage")["before"].sum()))

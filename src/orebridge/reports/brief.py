@@ -14,7 +14,7 @@ from orebridge.actions import BUY, GO_WITHOUT, KINDS, RELEASE, SHIP
 from orebridge.charts.chain import chain_links
 from orebridge.charts.worldmap import off_the_map
 from orebridge.hangs import break_even_words, foresight_words, swings_in_words
-from orebridge.labels import Labels, and_list, country_name
+from orebridge.labels import Labels, and_list, country_name, in_words
 from orebridge.provenance import CONFIDENCE, rank
 from orebridge.reports import content
 from orebridge.trail import Balanced, Figure, Trail, anchor_of, readable, weak
@@ -89,7 +89,7 @@ def _content(response: Response) -> dict[str, Any]:
     actions = content.action_rows(response)
     return {
         "version": __version__, "data_version": response.world.version, "title": content.title(response), "start": response.start,
-        "end": response.month_label(response.months), "months": response.months, "members": and_list(map(country_name, response.members)),
+        "end": response.month_label(response.months), "months": response.months, "members": and_list(map(in_words, response.members)),
         "chains": and_list(labels.chain(c) for c in response.chains), "base_year": response.network.base_year,
         "modelled_to": _modelled_to(response), "shocks": _shocks(response),
         "headline": content.headline(response), "ways": content.way_rows(response), "way_names": list(response.plans),

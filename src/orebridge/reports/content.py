@@ -22,13 +22,10 @@ TELLING = 1e-3
 def money(usd: float) -> str:
     """Million USD as text; unknown stays unknown.
 
-    >>> money(2.5e9), money(3.4e6), money(float("nan"))
-    ('2,500', '3.4', 'unknown')
+    >>> money(2.5e9), money(3.4e6), money(34000.0), money(0.0), money(float("nan"))
+    ('2,500', '3.4', '0.034', '0', 'unknown')
     """
-    if not math.isfinite(usd):
-        return "unknown"
-    millions = usd / 1e6
-    return f"{millions:,.0f}" if abs(millions) >= 10 or abs(millions) < 0.05 else f"{millions:,.1f}"
+    return "unknown" if not math.isfinite(usd) else _digits(usd / 1e6)
 
 
 def tonnes(amount: float) -> str:
@@ -37,9 +34,13 @@ def tonnes(amount: float) -> str:
     >>> tonnes(1234.5), tonnes(2.345), tonnes(0.0)
     ('1,234', '2.3', '0')
     """
-    if abs(amount) >= 10 or amount == 0:
-        return f"{amount:,.0f}"
-    return f"{amount:,.1f}" if abs(amount) >= 0.95 else f"{amount:.2g}"
+    return _digits(amount)
+
+
+def _digits(number: float) -> str:
+    if abs(number) >= 9.95 or abs(number) < 5e-7:
+        return f"{number:,.0f}".replace("-0", "0") if abs(number) < 0.5 else f"{number:,.0f}"
+    return f"{number:,.1f}" if abs(number) >= 0.95 else f"{number:.2g}"
 
 
 def percent(share: float) -> str:

@@ -55,7 +55,8 @@ def summary(response: Response, width: int = NARROWEST) -> list[str]:
             lines += ["", heading]
             for item in items:
                 lines += wrap(item, width, initial_indent="- ", subsequent_indent="  ", break_on_hyphens=False)
-    return lines
+    # A label from a table must not steer the terminal.
+    return ["".join(c for c in line if c.isprintable()) for line in lines]
 
 
 def _head(response: Response, width: int) -> list[str]:
