@@ -33,6 +33,7 @@ CONFLICT_SECONDS = 20.0
 # HiGHS: 2 = take the whole program, not a ray, 4 = shrink the conflict until nothing can be left out.
 CONFLICT_STRATEGY = 6
 DUAL_SIMPLEX, PRIMAL_SIMPLEX = 1, 4
+DISTURBANCE = "dual_simplex_cost_perturbation_multiplier"
 _scheduler = threading.Lock()
 
 
@@ -127,6 +128,8 @@ class Engine:
     def __init__(self, name: str, arrays: Arrays) -> None:
         self.name = name
         self.n_cols, self.n_rows = len(arrays.cost), len(arrays.row_lower)
+        #: From an old basis the dual simplex leaves the costs as they are, instead of disturbing them a little.
+        self.steady = False
         self._highs = _highspy().Highs()
         for option, value in OPTIONS:
             self._ok(self._highs.setOptionValue(option, value), f"set the option {option}")
@@ -199,6 +202,8 @@ class Engine:
 
     def run(self, primal: bool = False) -> Outcome | str:
         """Solve. Returns the optimal outcome, or one of "infeasible", "unbounded", or the solver's own word."""
+        disturbance = 0.0 if self.steady and self._highs.getBasis().valid else 1.0
+        self._ok(self._highs.setOptionValue(DISTURBANCE, disturbance), "choose how far costs are disturbed")
         self._ok(
             self._highs.setOptionValue("simplex_strategy", PRIMAL_SIMPLEX if primal else DUAL_SIMPLEX),
             "choose the simplex",

@@ -81,6 +81,8 @@ class Parts:
         self._base: dict[str, dict[str, Floats]] = {}
         self._times_kept = 0
         self._stale = True
+        #: Whether warm starts leave the costs undisturbed.
+        self.steady = False
 
     @property
     def live(self) -> bool:
@@ -272,9 +274,14 @@ class Parts:
             engine.set_basis(part.bases[from_base][0])
         # Only costs changed: the last basis is still a feasible plan, and the primal simplex goes on from it.
         primal = part.solved and part.since_solve == {"cost"} and from_base not in part.bases
-        if "cost" in part.since_solve and part.solved and from_base not in part.bases and len(part.columns) > LARGE:
+        if (
+            "cost" in part.since_solve
+            and part.solved
+            and not (self.steady or from_base in part.bases or len(part.columns) <= LARGE)
+        ):
             engine.forget()  # another objective over a large part: presolve from scratch beats the old basis
             primal = False
+        engine.steady = self.steady
         result = engine.run(primal)
         part.solved = True
         part.since_solve = set()
