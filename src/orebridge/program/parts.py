@@ -81,6 +81,8 @@ class Parts:
         self._base: dict[str, dict[str, Floats]] = {}
         self._times_kept = 0
         self._stale = True
+        #: Whether warm starts leave the costs undisturbed.
+        self.steady = False
 
     @property
     def live(self) -> bool:
@@ -278,11 +280,12 @@ class Parts:
         """Solve one part; returns "" or the solver's word for what it is instead of optimal."""
         self._tell(part)
         engine = self._open(part)
+        engine.steady = self.steady
         if from_base in part.bases:
             result = engine.run_from(part.bases[from_base][0])
         elif interior and len(part.columns) > LARGE:
             result = engine.run(interior=True)
-        elif "cost" in part.since_solve and part.solved and len(part.columns) > LARGE:
+        elif "cost" in part.since_solve and part.solved and len(part.columns) > LARGE and not self.steady:
             engine.forget()  # another objective over a large part: presolve from scratch beats the old basis
             result = engine.run()
         else:
