@@ -290,3 +290,53 @@ def test_a_locked_stock_stays_whole() -> None:
 def test_net_imports_count_all_forms_in_tonnes_of_product() -> None:
     """AAA buys 4 t of metal (1 t each for a magnet) and sells 1 t of magnets: 3. BBB buys 4 and 1: 5."""
     assert net_imports(magnets(), "magnet") == pytest.approx({"AAA": 3.0, "BBB": 5.0})
+
+
+def test_a_public_stock_opens_late_keeps_its_floor_and_gives_so_much_a_month() -> None:
+    """AAA uses 10 t a month, all from CHN, which sends nothing in months 1-5, so months 2-6 are short.
+
+    Of 30 t held, 10 t are never released; the stock opens 3 months into the shock and gives 6 t a month: 6 t in months
+    4, 5 and 6 would be 18 t, and 20 t are free. Unmet 10 + 10 + 4 + 4 + 4 = 32 t, with a plan or without. Bought back
+    at 2 t a month from what CHN sends beyond need: nothing (theta 0), so 12 t are left.
+    """
+    network = world(
+        ["metal@AAA", "metal@CHN"],
+        [("mine@CHN", {"metal@CHN": 1.0}, 10.0, 1)],
+        [("metal", "CHN", "AAA", 10.0)],
+        {"metal@AAA": 30.0},
+        [("metal@AAA", "general", 10.0)],
+        members=("AAA",),
+        theta=0.0,
+    )
+    own = (network.stockpiles["commodity"] == "metal") & (network.stockpiles["country"] == "AAA")
+    piles = network.stockpiles.assign(holder=np.where(own, "government", "industry"))
+    for column, value in {"floor": 10.0, "release": 6.0, "opens_after": 3, "refill": 2.0}.items():
+        piles.loc[own, column] = value
+    network = replace(network, stockpiles=piles)
+    ban = effects(("shipment_share", "metal:CHN>AAA", 1, 5, 0.0))
+    ways = four_ways(network, ban, 8, ("alone",))
+    for way in ("unaided", "alone"):
+        short = ways.flows[way].unmet[0, :8]
+        assert short == pytest.approx([0, 10, 10, 4, 4, 4, 0, 0], abs=1e-4), way
+        assert ways.flows[way].stock[0, -1] == pytest.approx(12.0, abs=1e-4), way
+
+
+def test_a_public_stock_is_bought_back_no_faster_than_its_rule() -> None:
+    """As above with theta 1 and 10 t a month from CHN to OUT: what AAA wins over refills 2 t a month at most."""
+    network = world(
+        ["metal@AAA", "metal@CHN", "metal@OUT"],
+        [("mine@CHN", {"metal@CHN": 1.0}, 20.0, 1)],
+        [("metal", "CHN", "AAA", 10.0), ("metal", "CHN", "OUT", 10.0)],
+        {"metal@AAA": 30.0},
+        [("metal@AAA", "general", 10.0), ("metal@OUT", "general", 10.0)],
+        members=("AAA",),
+        theta=1.0,
+        outsider_weight=0.0,
+        price=1e5,
+    )
+    own = network.stockpiles["country"] == "AAA"
+    network = replace(network, stockpiles=network.stockpiles.assign(refill=np.where(own, 2.0, np.inf)))
+    ways = four_ways(network, effects(("shipment_share", "metal:CHN>AAA", 1, 2, 0.0)), 8, ("alone",))
+    stock = ways.flows["alone"].stock[0]
+    assert np.diff(stock).max() == pytest.approx(2.0, abs=1e-4)
+    assert ways.flows["alone"].unmet[0].max() < 1e-6

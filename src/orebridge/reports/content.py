@@ -248,4 +248,4 @@ def _months(months: Any, response: Response) -> str:
     if isinstance(months, Iterable):
         known = sorted(int(m) for m in months)
         return span(response.month_label(known[0]), response.month_label(known[-1])) if known else ""
-    return "" if months is None or months != months else f"{int(months)} months"
+    return "" if months is None or pd.isna(months) else f"{int(months)} months"

@@ -1,6 +1,9 @@
 """Stocks: what each holder has at the end of each month, and the shortfall left after the last.
 
-    s = s_base + s_extra,  s_base <= s0,  floor <= s <= room,  s[t-1] - s[t] <= release,   shortfall >= s0 - s[last]
+    s = s_base + s_extra,  s_base <= s0,  floor <= s <= room,  s[t-1] - s[t] <= release,   s[t] - s[t-1] <= refill
+    shortfall >= s0 - s[last]
+
+`release` is nothing until the stock opens (`opens_after` months into a shock), then a share of the holding a month.
 
 Units: t. Shortfall is valued at replacement price (assumption `terminal_share`) and belongs to the holder's loss.
 """
@@ -18,7 +21,7 @@ if TYPE_CHECKING:
 
 
 def add(model: Model) -> None:
-    """Add columns `stock`, `stock_extra`, `shortfall` and rows `release`, `refill`."""
+    """Add columns `stock`, `stock_extra`, `shortfall` and rows `release`, `buy back`, `refill`."""
     p, piles = model.program, model.network.stockpiles
     t = model.horizon.labels
     s0 = piles["s0"].to_numpy()
@@ -40,3 +43,11 @@ def add(model: Model) -> None:
         for family in (model.stock, model.stock_extra):
             p.terms(rows.ids, family.ids[slow], -1.0)
             p.terms(rows.ids[:, 1:], family.ids[slow][:, :-1], 1.0)
+    bought = piles["refill"].to_numpy(dtype=float)
+    slow = np.flatnonzero(np.isfinite(bought))
+    if slow.size:
+        rows = p.rows("buy back", {"stockpile": piles["stockpile"].iloc[slow], "month": t}, -np.inf, bought[slow, None])
+        p.set_rhs(rows.ids[:, 0], upper=bought[slow] + model.before.stock[slow])
+        for family in (model.stock, model.stock_extra):
+            p.terms(rows.ids, family.ids[slow], 1.0)
+            p.terms(rows.ids[:, 1:], family.ids[slow][:, :-1], -1.0)
