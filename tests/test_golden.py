@@ -125,21 +125,25 @@ def shipments_joint() -> Shown:
 
 
 def stocks() -> Shown:
-    """An industry stock of 6 t without rules and a public one of 4 t: floor 1, at most 2 t a month out, room for 5.
+    """An industry stock of 6 t without rules, and a public one of 4 t: floor 1, room 5, at most 2 t a month out and 0.5 in;
+    it opens one month into a shock.
 
-    - `stock` up to what was there at the start, `stock_extra` above (public: 1 t more, room 5).
-    - `refill`: end stock + shortfall >= start. `release`: 2 t a month; half of it in month 2 (effect). Month 1 counts
-      from the 4 t at the start: -stock <= 2 - 4. The industry stock has no row: what it may give covers all it held.
+    - `stock` up to what was there at the start, `stock_extra` above it (public: 1 t more, room 5).
+    - `refill`: end stock + shortfall >= start.
+    - `release` of the public stock, from the 4 t at the start: nothing in month 1 (not open), 1 t in month 2 (the effect
+      halves the 2 t), 2 t in month 3. The industry stock has no row: what it may give covers all it held.
+    - `buy back`: at most 0.5 t a month more; 4.5 t at the end of month 1.
     """
     net = world(["ore@AAA"], [("mine@AAA", {"ore@AAA": 1.0}, 3.0, 0)], stocks={"ore@AAA": 6.0},
                 demands=[("ore@AAA", "general", 3.0)], members=("AAA",))  # fmt: skip
     piles = net.stockpiles.iloc[[0, 0]].reset_index(drop=True)
     piles["stockpile"], piles["holder"] = ["industry:ore@AAA", "DLA:ore@AAA"], ["industry", "DLA"]
     piles["s0"], piles["floor"], piles["release"], piles["room"] = [6.0, 4.0], [0.0, 1.0], [6.0, 2.0], [np.inf, 5.0]
-    slow = effects(("stock_release_share", "DLA:ore@AAA", 2, 2, 0.5))
+    piles["refill"], piles["opens_after"] = [np.inf, 0.5], [0, 1]
+    shock = effects(("capacity_share", "mine@AAA", 1, 1, 0.9), ("stock_release_share", "DLA:ore@AAA", 2, 2, 0.5))
     return Shown(
-        model(replace(net, stockpiles=piles), slow, 2, 1, ALONE),
-        ("refill", "release"),
+        model(replace(net, stockpiles=piles), shock, 2, 1, ALONE),
+        ("refill", "release", "buy back"),
         ("stock", "stock_extra", "shortfall"),
     )
 
