@@ -1,6 +1,20 @@
-"""Lets tests import the small hand-built worlds."""
+"""What all tests share: the small hand-built worlds on the path, and how many random examples are tried."""
 
 import sys
 from pathlib import Path
 
+import pytest
+from hypothesis import HealthCheck, settings
+
 sys.path.insert(0, str(Path(__file__).parent))
+
+# The gate tries the same examples every time, so that it fails for what changed and for nothing else; a nightly run
+# (`pytest -m nightly --hypothesis-profile nightly`, or without -m) looks for new ones.
+_SLOW = [HealthCheck.too_slow, HealthCheck.data_too_large]
+settings.register_profile("gate", deadline=None, derandomize=True, suppress_health_check=_SLOW)
+settings.register_profile("nightly", deadline=None, max_examples=100, suppress_health_check=_SLOW, print_blob=True)
+settings.load_profile("gate")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--update-golden", action="store_true", help="write tests/golden/*.lp anew from the present code")
