@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from orebridge.delivery.hinges import break_even_days, stock_curve, tornado
 from orebridge.delivery.limits import restrict_to
 from orebridge.delivery.marginal import marginal_values
 from orebridge.delivery.modes import ChainWays, four_ways, news_of, rolled_ways
+from orebridge.delivery.remedies import what_helps
 from orebridge.errors import ShockError
 from orebridge.labels import calendar_month
 from orebridge.network import SupplyNetwork
@@ -118,7 +119,8 @@ def respond(
         answers = list(pool.map(plan, touched))
     parts = [answer for answer, _ in answers]
     plans = {way: joined([p.plans[way] for p in parts]) for way in WAYS if way in parts[0].plans}
-    known = {way: joined([p.plans[way] for _, p in answers]).loss_usd() for way in plans}
+    rolled = any(answer is not perfect for answer, perfect in answers)
+    known = {way: joined([p.plans[way] for _, p in answers]).loss_usd() for way in plans} if rolled else {}
     absent = {
         way: "one member: there is nobody to share or plan with" for way in ("treaty", "joint") if way not in plans
     }
@@ -126,20 +128,28 @@ def respond(
     main = max(parts, key=lambda p: (float(p.plans["unaided"].loss["usd"].sum()), p.network.chains[0]))
     best = "joint" if "joint" in plans else "alone"
     curve, swings, marginal, even = pd.DataFrame(), pd.DataFrame(), pd.DataFrame(), {}
+    binding, cures = pd.DataFrame(), pd.DataFrame()
     if hinges:
         part = network.subset(main.network.chains)
         own = restrict_to(effects, part)
-        curve = stock_curve(part, own, months, ("unaided", best), note)
-        even = {way: break_even_days(curve, way) for way in ("unaided", best)}
+        ways = tuple(dict.fromkeys(("unaided", "alone", best)))
+        curve = stock_curve(part, own, months, ways, note)
+        even = {way: break_even_days(curve, way) for way in ways}
+        note("what the answer hangs on")
         swings = tornado(part, own, months, "alone", note)
-        note("what one more tonne saves")
-        marginal = marginal_values(part, own, months, best if plans[best].loss_usd() > 0 else "alone")
+        note("what binds, and what would help")
+        marginal = marginal_values(part, own, months, best if plans[best].loss_usd() > 0 else "alone", start=start)
+        found = what_helps(part, own, months, best, worth.helps if worth else None, start)
+        binding, cures = found.limits, found.remedies
+        if worth is not None and not worth.helps and plans[best].loss_usd() > 0:
+            worth = replace(worth, words=f"{worth.words} {found.words}")
     return Response(
         world=world, network=network, shocks=loaded, effects=effects, members=alliance, start=start, months=months,
         chains=tuple(p.network.chains[0] for p in parts), plans=plans, absent=absent, coordination=worth,
         actions=actions(plans[best], plans["unaided"], network, alliance, lambda m: calendar_month(start, m), world.tables),
         curve=curve, swings=swings, break_even=even, marginal=marginal,
         warnings=(*effects.notes, *_warnings(network, parts)), foresight=known,
+        binding=binding, remedies=cures,
     )  # fmt: skip
 
 
