@@ -25,8 +25,26 @@ import pandas as pd
 from orebridge.network import SupplyNetwork
 from orebridge.results import Plan
 
-COLUMNS = ["owner", "what", "form", "recipe", "origin", "destination", "site", "holder", "for_whom", "month", "tonnes", "unit"]  # fmt: skip
-BUY, SHIP, RUN, SUBSTITUTE = "buy above base year", "ship to partner above base year", "run above base year", "substitute"
+COLUMNS = [
+    "owner",
+    "what",
+    "form",
+    "recipe",
+    "origin",
+    "destination",
+    "site",
+    "holder",
+    "for_whom",
+    "month",
+    "tonnes",
+    "unit",
+]
+BUY, SHIP, RUN, SUBSTITUTE = (
+    "buy above base year",
+    "ship to partner above base year",
+    "run above base year",
+    "substitute",
+)
 RUN_LESS, RELEASE, GO_WITHOUT = "run less than without a plan", "release from stock", "go without"
 #: In the order an official asks: what moves, what is made, what is given up.
 KINDS = (SHIP, BUY, RELEASE, RUN, SUBSTITUTE, RUN_LESS, GO_WITHOUT)

@@ -70,7 +70,11 @@ def respond(
     else:
         _print_summary(response)
     if written:
-        log.print(f"wrote {len(written)} files to {out}; open {written[0].parent / 'brief.html'}", highlight=False, soft_wrap=True)
+        log.print(
+            f"wrote {len(written)} files to {out}; open {written[0].parent / 'brief.html'}",
+            highlight=False,
+            soft_wrap=True,
+        )
 
 
 @contextmanager
@@ -81,7 +85,9 @@ def _progress(log: Console) -> Iterator[Callable[[str], None]]:
         return
     from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-    with Progress(SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn(), console=log, transient=True) as bar:
+    with Progress(
+        SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn(), console=log, transient=True
+    ) as bar:
         task = bar.add_task("reading the tables", total=None)
         yield lambda text: bar.update(task, description=text)
 

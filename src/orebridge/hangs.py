@@ -70,7 +70,13 @@ def break_even_words(response: Response) -> str:
     most = int(response.curve["days"].max())
     kinds: dict[str, list[str]] = {}
     for way, days in response.break_even.items():
-        kind = "never" if not math.isfinite(days) else "nothing" if days <= 0 else f"about {days:,.0f} days of stock remove the loss"
+        kind = (
+            "never"
+            if not math.isfinite(days)
+            else "nothing"
+            if days <= 0
+            else f"about {days:,.0f} days of stock remove the loss"
+        )
         kinds.setdefault(kind, []).append(_of(way))
     words = {"never": f"no stock up to {most} days removes the loss", "nothing": "nothing is lost even without stock"}
     parts = [f"{words.get(kind, kind)} {' or '.join(ways)}" for kind, ways in kinds.items()]
@@ -78,7 +84,9 @@ def break_even_words(response: Response) -> str:
 
 
 def _of(way: str) -> str:
-    return {"unaided": "without a plan", "alone": "with plans of their own", "joint": "with a joint plan"}.get(way, f"({way})")
+    return {"unaided": "without a plan", "alone": "with plans of their own", "joint": "with a joint plan"}.get(
+        way, f"({way})"
+    )
 
 
 def foresight_words(response: Response) -> str:

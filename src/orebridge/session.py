@@ -124,7 +124,10 @@ def respond(
     return Response(
         world=world, network=network, shocks=loaded, effects=effects, members=alliance, start=start, months=months,
         chains=tuple(p.network.chains[0] for p in parts), plans=plans, absent=absent, coordination=worth,
-        actions=actions(plans[best], plans["unaided"], network, alliance, lambda m: calendar_month(start, m), world.tables), curve=curve, swings=swings, break_even=even, marginal=marginal,
+        actions=actions(
+            plans[best], plans["unaided"], network, alliance, lambda m: calendar_month(start, m), world.tables
+        ),
+        curve=curve, swings=swings, break_even=even, marginal=marginal,
         warnings=(*effects.notes, *_warnings(network, parts)),
     )  # fmt: skip
 
@@ -141,6 +144,7 @@ def _warnings(network: SupplyNetwork, parts: list[ChainWays]) -> list[str]:
     moved = own[(own["change_share"].abs() > 0.25) & (own["change"].abs() > 0.01 * own["used"].max())]
     if len(moved):
         text.append(
-            f"{len(moved)} figure{'s were' if len(moved) > 1 else ' was'} moved by more than a quarter to balance; `orebridge data reconcile` lists them."
+            f"{len(moved)} figure{'s were' if len(moved) > 1 else ' was'} moved by more than a quarter to balance; "
+            "`orebridge data reconcile` lists them."
         )
     return text

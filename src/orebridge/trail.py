@@ -25,10 +25,34 @@ if TYPE_CHECKING:
 
 #: Fact tables in the order a reader asks; `trade` only where a row is used, `transit` is common to all chains.
 ORDER = (
-    "demand", "tiers", "values", "production", "capacities", "recipe_terms", "process_days", "qualifications",
-    "accepted_shares", "recipe_mix", "flows", "trade", "trade_factors", "tariffs", "stocks", "stock_days", "prices", "hosts",
-    "host_rates", "contents", "limits", "assumptions", "facilities", "baskets", "projects", "project_support", "transit",
-)  # fmt: skip
+    "demand",
+    "tiers",
+    "values",
+    "production",
+    "capacities",
+    "recipe_terms",
+    "process_days",
+    "qualifications",
+    "accepted_shares",
+    "recipe_mix",
+    "flows",
+    "trade",
+    "trade_factors",
+    "tariffs",
+    "stocks",
+    "stock_days",
+    "prices",
+    "hosts",
+    "host_rates",
+    "contents",
+    "limits",
+    "assumptions",
+    "facilities",
+    "baskets",
+    "projects",
+    "project_support",
+    "transit",
+)
 Place = tuple[str, int]
 
 
@@ -171,7 +195,10 @@ class Trail:
             return ()
         used = set(self._world.facts(table).index)
         keys = [k for k in keys_of(table) if k in frame]
-        return tuple(self._figure(table, keys, row, index in used) for index, row in zip(frame.index, frame.to_dict("records"), strict=True))
+        return tuple(
+            self._figure(table, keys, row, index in used)
+            for index, row in zip(frame.index, frame.to_dict("records"), strict=True)
+        )
 
     def _concerns(self, table: str, frame: pd.DataFrame) -> pd.Series:
         """Rows of the chains answered, and those common to all chains."""
@@ -181,7 +208,9 @@ class Trail:
         keep = pd.Series(True, index=frame.index)
         if table in ("trade", "trade_factors"):
             cited = self._cited
-            return pd.Series([(f, int(n)) in cited for f, n in zip(frame["file"], frame["line"], strict=True)], index=frame.index)
+            return pd.Series(
+                [(f, int(n)) in cited for f, n in zip(frame["file"], frame["line"], strict=True)], index=frame.index
+            )
         if "commodity" in frame:
             keep &= frame["commodity"].isin(own | self._chains | {"*"})
         if "process" in frame:
@@ -204,13 +233,25 @@ class Trail:
         low, high = (_in_stated_unit(row, end) for end in ("low", "high"))
         unit = " ".join(str(row[c]) for c in ("stated_unit", "stated_basis") if row.get(c))
         year = _float(row.get("year"))
-        what = str(row["name"]) if table in ("facilities", "projects") else " · ".join(self._name(k, str(row[k])) for k in keys if row[k])
+        what = (
+            str(row["name"])
+            if table in ("facilities", "projects")
+            else " · ".join(self._name(k, str(row[k])) for k in keys if row[k])
+        )
         return Figure(
-            anchor=anchor_of("f", row["file"], row["line"]), table=table, what=what,
-            stated=f"{_readable(row.get('stated_value'))} {unit}".strip(), low=low, high=high, year="" if math.isnan(year) else f"{year:.0f}",
-            confidence=str(row.get("confidence", "")), source=str(row.get("source", "")), note=str(row.get("note", "") or ""),
-            place=f"{row['file']}:{row['line']}", used=used,
-        )  # fmt: skip
+            anchor=anchor_of("f", row["file"], row["line"]),
+            table=table,
+            what=what,
+            stated=f"{_readable(row.get('stated_value'))} {unit}".strip(),
+            low=low,
+            high=high,
+            year="" if math.isnan(year) else f"{year:.0f}",
+            confidence=str(row.get("confidence", "")),
+            source=str(row.get("source", "")),
+            note=str(row.get("note", "") or ""),
+            place=f"{row['file']}:{row['line']}",
+            used=used,
+        )
 
     def _name(self, key: str, value: str) -> str:
         if value == "*":
@@ -238,7 +279,11 @@ def _in_stated_unit(row: Mapping[str, object], end: str) -> str:
         return ""
     if stated and inside:
         return readable(number * stated / inside)
-    return readable(number) if number == 0 or row.get("unit") == row.get("stated_unit") else f"{readable(number)} {row.get('unit')}"
+    return (
+        readable(number)
+        if number == 0 or row.get("unit") == row.get("stated_unit")
+        else f"{readable(number)} {row.get('unit')}"
+    )
 
 
 def _readable(value: object) -> str:

@@ -45,10 +45,16 @@ def by_member(response: Response) -> pd.DataFrame:
         for member in response.members:
             months = short[short["member"] == member].groupby("month")["tonnes"].sum()
             rows.append(
-                {"way": way, "member": member, "loss_usd": plan.loss_usd(member), "tonnes": float(months.sum()),
-                 "first": int(months.index.min()) if len(months) else 0,
-                 "worst": int(months.idxmax()) if len(months) else 0, "peak": float(months.max()) if len(months) else 0.0}
-            )  # fmt: skip
+                {
+                    "way": way,
+                    "member": member,
+                    "loss_usd": plan.loss_usd(member),
+                    "tonnes": float(months.sum()),
+                    "first": int(months.index.min()) if len(months) else 0,
+                    "worst": int(months.idxmax()) if len(months) else 0,
+                    "peak": float(months.max()) if len(months) else 0.0,
+                }
+            )
     return pd.DataFrame(rows)
 
 
@@ -150,9 +156,13 @@ def critical_path(response: Response, chain: str) -> list[str]:
     inputs, outputs = terms[terms["coefficient"] < 0], terms[terms["coefficient"] > 0]
     pairs = outputs.merge(inputs, on="activity", suffixes=("", "_in"))
     pairs = pd.DataFrame(
-        {"made": commodity[pairs["node"].to_numpy(dtype=int)], "of": commodity[pairs["node_in"].to_numpy(dtype=int)],
-         "tonnes": pairs["coefficient"].to_numpy() * net.activities["x0"].to_numpy()[pairs["activity"].to_numpy(dtype=int)]}
-    )  # fmt: skip
+        {
+            "made": commodity[pairs["node"].to_numpy(dtype=int)],
+            "of": commodity[pairs["node_in"].to_numpy(dtype=int)],
+            "tonnes": pairs["coefficient"].to_numpy()
+            * net.activities["x0"].to_numpy()[pairs["activity"].to_numpy(dtype=int)],
+        }
+    )
     carried = pairs.groupby(["made", "of"])["tonnes"].sum()
     hit = restricted(response)
     flows = response.plans["unaided"].flows
@@ -162,7 +172,11 @@ def critical_path(response: Response, chain: str) -> list[str]:
     path = [product]
     while True:
         made = carried[path[0]] if path[0] in carried.index.get_level_values("made") else {}
-        found = [(c not in hit, round(float(arrives.get(c, 1.0)), 1), -t, c) for c, t in made.items() if order[c] < order[path[0]]]
+        found = [
+            (c not in hit, round(float(arrives.get(c, 1.0)), 1), -t, c)
+            for c, t in made.items()
+            if order[c] < order[path[0]]
+        ]
         if not found:
             return path
         path.insert(0, min(found)[-1])
@@ -184,20 +198,30 @@ def stage_flows(response: Response, path: list[str], way: str | None, months: tu
         plan = response.plans[way]
         inside = plan.activity["month"].between(first, last)
         by_site = plan.activity[inside].groupby(["site", "recipe"])["tonnes"].sum()
-        keys = pd.MultiIndex.from_arrays([net.sites["site"].to_numpy()[acts["site"].to_numpy(dtype=int)], acts["recipe"]])
+        keys = pd.MultiIndex.from_arrays(
+            [net.sites["site"].to_numpy()[acts["site"].to_numpy(dtype=int)], acts["recipe"]]
+        )
         ran = by_site.reindex(keys).fillna(0.0).to_numpy()
         flows = plan.flows[plan.flows["month"].between(first, last)]
         flows = flows.groupby(["commodity", "origin", "destination"], as_index=False)["tonnes"].sum()
     made = np.zeros(len(nodes))
     rate = net.terms["coefficient"].to_numpy()
-    np.add.at(made, net.terms["node"].to_numpy(dtype=int), np.maximum(rate, 0.0) * ran[net.terms["activity"].to_numpy(dtype=int)])
+    np.add.at(
+        made,
+        net.terms["node"].to_numpy(dtype=int),
+        np.maximum(rate, 0.0) * ran[net.terms["activity"].to_numpy(dtype=int)],
+    )
     for stage, commodity in enumerate(path):
         own = flows[flows["commodity"] == commodity]
-        rows += [(stage, commodity, o, d, t) for o, d, t in own[["origin", "destination", "tonnes"]].itertuples(index=False)]
+        rows += [
+            (stage, commodity, o, d, t) for o, d, t in own[["origin", "destination", "tonnes"]].itertuples(index=False)
+        ]
         shipped = own.groupby("origin")["tonnes"].sum()
         here = nodes["commodity"] == commodity
         for country, amount in zip(nodes["country"][here], made[here.to_numpy()], strict=True):
-            rows.append((stage, commodity, country, country, max(0.0, float(amount) - float(shipped.get(country, 0.0)))))
+            rows.append(
+                (stage, commodity, country, country, max(0.0, float(amount) - float(shipped.get(country, 0.0))))
+            )
     frame = pd.DataFrame(rows, columns=["stage", "commodity", "origin", "destination", "tonnes"])
     return frame[frame["tonnes"] > SHORT].reset_index(drop=True)
 
@@ -209,7 +233,9 @@ def feeding(flows: pd.DataFrame, members: tuple[str, ...]) -> pd.DataFrame:
     kept = []
     for stage in range(int(flows["stage"].max()) if len(flows) else -1, -1, -1):
         own = flows[flows["stage"] == stage]
-        share = own["destination"].isin(members).astype(float) if part is None else own["destination"].map(part).fillna(0.0)
+        share = (
+            own["destination"].isin(members).astype(float) if part is None else own["destination"].map(part).fillna(0.0)
+        )
         fed = own.assign(tonnes=own["tonnes"] * share)
         kept.append(fed[fed["tonnes"] > 0])
         left, fed_left = own.groupby("origin")["tonnes"].sum(), fed.groupby("origin")["tonnes"].sum()
@@ -225,7 +251,9 @@ def shipments(response: Response, way: str, chain: str) -> pd.DataFrame:
     own = flows[ours & (flows["chain"] == chain)]
     total = own.groupby(["commodity", "origin", "destination"], as_index=False)[["tonnes", "base"]].sum()
     total = total[total[["tonnes", "base"]].max(axis=1) > SHORT * response.months]
-    return total.sort_values(["tonnes", "commodity", "origin", "destination"], ascending=[False, True, True, True]).reset_index(drop=True)
+    return total.sort_values(
+        ["tonnes", "commodity", "origin", "destination"], ascending=[False, True, True, True]
+    ).reset_index(drop=True)
 
 
 def restricting(response: Response) -> list[str]:

@@ -31,8 +31,16 @@ def coordination(response: Response) -> go.Figure:
         if rows[column].isna().all():
             continue
         values = rows[column] / 1e6
-        figure.add_bar(x=names, y=values, name=label, marker_color=colour, text=[f"{v:+,.0f}" if column == "payment" else f"{v:,.0f}" for v in values],
-                       textposition="outside", cliponaxis=False, hovertemplate=f"%{{x}}: %{{y:,.0f}} million USD {label}<extra></extra>")  # fmt: skip
+        figure.add_bar(
+            x=names,
+            y=values,
+            name=label,
+            marker_color=colour,
+            text=[f"{v:+,.0f}" if column == "payment" else f"{v:,.0f}" for v in values],
+            textposition="outside",
+            cliponaxis=False,
+            hovertemplate=f"%{{x}}: %{{y:,.0f}} million USD {label}<extra></extra>",
+        )
     dress(figure, 340, barmode="group", bargap=0.35, margin={"t": 60, "l": 70, "r": 12, "b": 40})
     figure.update_yaxes(title="million USD")
     return figure

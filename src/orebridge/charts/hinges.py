@@ -28,15 +28,51 @@ def stock_curve(response: Response) -> go.Figure:
     top = float(response.curve["loss_usd"].max()) / 1e6
     for k, (way, group) in enumerate(response.curve.groupby("way", sort=False)):
         rows, colour = group.sort_values("days"), WAY_COLOURS.get(str(way), INK)
-        figure.add_scatter(x=rows["days"], y=rows["loss_usd"] / 1e6, name=str(way), mode="lines+markers", line={"color": colour, "width": 2.5},
-                           hovertemplate=f"{safe(way)}: %{{x}} days, %{{y:,.0f}} million USD<extra></extra>")  # fmt: skip
+        figure.add_scatter(
+            x=rows["days"],
+            y=rows["loss_usd"] / 1e6,
+            name=str(way),
+            mode="lines+markers",
+            line={"color": colour, "width": 2.5},
+            hovertemplate=f"{safe(way)}: %{{x}} days, %{{y:,.0f}} million USD<extra></extra>",
+        )
         days = response.break_even.get(str(way), math.nan)
-        if math.isfinite(days):
-            figure.add_shape(type="line", x0=days, x1=days, y0=0, y1=0.78 - 0.12 * k, yref="paper", line={"color": colour, "dash": "dot", "width": 1.5})
-            figure.add_annotation(x=days, y=0.78 - 0.12 * k, yref="paper", xanchor="left", yanchor="top", xshift=5, showarrow=False,
-                                  align="left", text=f"<b>{days:,.0f} days</b>: {safe(way)} loss gone", font={"color": colour})  # fmt: skip
+        if math.isfinite(days) and days > 0:
+            figure.add_shape(
+                type="line",
+                x0=days,
+                x1=days,
+                y0=0,
+                y1=0.78 - 0.12 * k,
+                yref="paper",
+                line={"color": colour, "dash": "dot", "width": 1.5},
+            )
+            figure.add_annotation(
+                x=days,
+                y=0.78 - 0.12 * k,
+                yref="paper",
+                xanchor="left",
+                yanchor="top",
+                xshift=5,
+                showarrow=False,
+                align="left",
+                text=f"<b>{days:,.0f} days</b>: {safe(way)} loss gone",
+                font={"color": colour},
+            )
     words = safe(break_even_words(response))
-    dress(figure, 400, margin={"t": 74, "b": 54, "l": 76, "r": 16}, title={"text": words, "font": {"size": 13, "color": FAINT}, "x": 0, "xref": "paper", "y": 0.985, "yanchor": "top"})
+    dress(
+        figure,
+        400,
+        margin={"t": 74, "b": 54, "l": 76, "r": 16},
+        title={
+            "text": words,
+            "font": {"size": 13, "color": FAINT},
+            "x": 0,
+            "xref": "paper",
+            "y": 0.985,
+            "yanchor": "top",
+        },
+    )
     figure.update_xaxes(title="days of base-year use held by members' industry [a]", rangemode="tozero", dtick=30)
     figure.update_yaxes(title="million USD lost", range=[-0.02 * top, 1.06 * top])
     return figure
@@ -50,17 +86,27 @@ def tornado(response: Response) -> go.Figure:
     if rows.empty:
         return empty("The tornado was left out (--quick).")
     rows = rows.iloc[::-1]
-    label = [f"<b>{safe(r.title)}</b><br>{safe(r.stated_words)} · range {safe(r.low_words)} to {safe(r.high_words)}" for r in rows.itertuples()]
+    label = [
+        f"<b>{safe(r.title)}</b><br>{safe(r.stated_words)} · range {safe(r.low_words)} to {safe(r.high_words)}"
+        for r in rows.itertuples()
+    ]
     figure = go.Figure()
     for end, colour in (("low", LOW), ("high", HIGH)):
         change = (rows[end] - rows["stated"]) / 1e6
         words = rows[f"{end}_words"]
         figure.add_bar(
-            y=label, x=change, orientation="h", name=f"{end} end of the range", marker_color=colour,
+            y=label,
+            x=change,
+            orientation="h",
+            name=f"{end} end of the range",
+            marker_color=colour,
             text=[_bar_text(c, loss, w) for c, loss, w in zip(change, rows[end] / 1e6, words, strict=True)],
-            textposition="outside", textfont={"size": 11, "color": FAINT}, cliponaxis=False,
-            hovertext=[f"{safe(w)}: loss {v:,.0f} million USD" for w, v in zip(words, rows[end] / 1e6, strict=True)], hoverinfo="text",
-        )  # fmt: skip
+            textposition="outside",
+            textfont={"size": 11, "color": FAINT},
+            cliponaxis=False,
+            hovertext=[f"{safe(w)}: loss {v:,.0f} million USD" for w, v in zip(words, rows[end] / 1e6, strict=True)],
+            hoverinfo="text",
+        )
     stated = float(rows["stated"].iloc[0]) / 1e6
     change = rows[["low", "high"]].sub(rows["stated"], axis=0).to_numpy() / 1e6
     width = float(np.nanmax(np.abs(change))) or 1.0

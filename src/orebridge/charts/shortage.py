@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pandas as pd
 
-from orebridge.charts.style import FAINT, INK, TIER_COLOURS, WAY_COLOURS, dress, empty, marked, safe
+from orebridge.charts.style import FAINT, INK, TIER_COLOURS, WAY_COLOURS, dress, empty, marked, note, safe
 from orebridge.labels import STOCK, TIERS, Labels, country_name
 from orebridge.trail import Trail
 from orebridge.views import base_use, shock_months, short_rows, shortages
@@ -26,7 +27,8 @@ def shortage_by_month(response: Response, most: int = MOST_ROWS) -> go.Figure:
     from plotly.subplots import make_subplots
 
     worst = shortages(response)
-    keys = list(dict.fromkeys(zip(worst["member"], worst["product"], strict=True)))[:most]
+    every = list(dict.fromkeys(zip(worst["member"], worst["product"], strict=True)))
+    keys = every[:most]
     if not keys:
         return empty("No member runs short of a modelled product in any way.")
     ways, trail, labels = list(response.plans), Trail.of(response), Labels.of(response)
@@ -48,30 +50,44 @@ def shortage_by_month(response: Response, most: int = MOST_ROWS) -> go.Figure:
                     marker={"color": TIER_COLOURS[tier], "line": {"width": 0}}, xperiod="M1", row=row, col=column,
                     hovertemplate=f"{way}, %{{x|%b %Y}}: %{{y:,.1f}} t of {tier} use<extra></extra>",
                 )  # fmt: skip
-        total = float(short.sum())
-        figure.add_annotation(text=f"<b>{way}</b>  {total:,.0f} t", x=0.0, xref=f"{_axis('x', column)} domain", y=1.0, yref="paper",
-                              yshift=26, showarrow=False, font={"color": WAY_COLOURS[way], "size": 14}, xanchor="left", yanchor="bottom")  # fmt: skip
+        note(
+            figure, f"<b>{way}</b>  {float(short.sum()):,.0f} t", 0.0, xref=f"{_axis('x', column)} domain", yshift=26,
+            font={"color": WAY_COLOURS[way], "size": 14},
+        )  # fmt: skip
     for row, (member, product) in enumerate(keys, 1):
         known = trail.use(product, member)
         text = f"<b>{safe(country_name(member))} · {safe(labels.commodity(product))}</b>  base-year use "
         text += marked(f"{use.get((member, product), 0.0):,.1f} t/month", known.confidence if known else "")
         first = (row - 1) * len(ways) + 1
-        figure.add_annotation(text=text, x=0.0, xref="paper", y=1.0, yref=f"{_axis('y', first)} domain", xanchor="left",
-                              yanchor="bottom", yshift=3, showarrow=False, font={"size": 12, "color": INK})  # fmt: skip
+        note(figure, text, 0.0, yref=f"{_axis('y', first)} domain", yshift=3, font={"size": 12, "color": INK})
         figure.update_yaxes(title={"text": "t/month", "font": {"size": 11, "color": FAINT}}, row=row, col=1)
         peak = max(_peak(short_rows(plan), member, product) for plan in response.plans.values())
         figure.update_yaxes(range=[0, 1.12 * peak], nticks=4, row=row)
+    if len(every) > most:
+        note(
+            figure,
+            f"{len(every) - most} more are short by less",
+            1.0,
+            xanchor="right",
+            yshift=48,
+            font={"size": 11, "color": FAINT},
+        )
     _shade(figure, response, rows * len(ways))
     dress(figure, height, barmode="stack", bargap=0, margin={"t": 100, "r": 12, "b": 34, "l": 64},
           legend={"orientation": "h", "y": 1.0, "yanchor": "bottom", "x": 0, "yref": "paper"})  # fmt: skip
     figure.update_layout(legend={"y": 1.0 + 62 / (height - 134), "traceorder": "normal"})
-    figure.update_xaxes(tickformat="%b<br>%Y", nticks=5, tickfont={"size": 10})
+    ends = [f"{response.month_label(m)}-01" for m in (1, response.months + 1)]
+    figure.update_xaxes(type="date", range=ends, tickformat="%b<br>%Y", nticks=5, tickfont={"size": 10})
     return figure
 
 
 def _series(short: pd.Series, key: tuple[str, str, str], months: int) -> pd.Series:
     """Tonnes by month 1..months of one member, product and tier; months without shortage are 0."""
-    found = short.xs(key, level=("member", "product", "tier")) if key in short.index.droplevel("month") else pd.Series(dtype=float)
+    found = (
+        short.xs(key, level=("member", "product", "tier"))
+        if key in short.index.droplevel("month")
+        else pd.Series(dtype=float)
+    )
     return found.reindex(range(1, months + 1)).fillna(0.0)
 
 
@@ -102,10 +118,22 @@ def loss_by_way(response: Response) -> go.Figure:
     from plotly.subplots import make_subplots
 
     ways = list(response.plans)
-    worst = {m: max(plan.loss.loc[plan.loss["member"] == m, ["usd", "tonnes"]].sum().max() for plan in response.plans.values()) for m in response.members}
+    worst = {
+        m: max(
+            plan.loss.loc[plan.loss["member"] == m, ["usd", "tonnes"]].sum().max() for plan in response.plans.values()
+        )
+        for m in response.members
+    }
     members = [m for m, most in worst.items() if most > 0] or list(response.members)
-    figure = make_subplots(rows=2, cols=len(members), shared_xaxes=True, shared_yaxes="rows", vertical_spacing=0.11,
-                           horizontal_spacing=0.03, column_titles=[f"<b>{safe(country_name(m))}</b>" for m in members])  # fmt: skip
+    figure = make_subplots(
+        rows=2,
+        cols=len(members),
+        shared_xaxes=True,
+        shared_yaxes="rows",
+        vertical_spacing=0.11,
+        horizontal_spacing=0.03,
+        column_titles=[f"<b>{safe(country_name(m))}</b>" for m in members],
+    )
     loss = pd.concat([plan.loss.assign(way=way) for way, plan in response.plans.items()], ignore_index=True)
     sums = loss.groupby(["member", "item", "way"])[["usd", "tonnes"]].sum(min_count=1)
     for column, member in enumerate(members, 1):
@@ -115,21 +143,33 @@ def loss_by_way(response: Response) -> go.Figure:
                 if item == STOCK and name == "tonnes":
                     continue
                 figure.add_bar(
-                    x=ways, y=(own[name] / scale).to_numpy(), name=NAMES[item], legendgroup=item, showlegend=row == 1 and column == 1,
-                    marker={"color": TIER_COLOURS[item]}, row=row, col=column,
+                    x=ways,
+                    y=(own[name] / scale).to_numpy(),
+                    name=NAMES[item],
+                    legendgroup=item,
+                    showlegend=row == 1 and column == 1,
+                    marker={"color": TIER_COLOURS[item]},
+                    row=row,
+                    col=column,
                     hovertemplate=f"%{{x}}: %{{y:,.1f}} {unit}, {NAMES[item]}<extra></extra>",
-                )  # fmt: skip
-        for row, (name, scale) in enumerate((("usd", 1e6), ("tonnes", 1.0)), 1):
-            items = (*TIERS, STOCK) if name == "usd" else TIERS
-            totals = [sum(float(v) for i in items if (v := _cell(sums, (member, i, way), name)) == v) / scale for way in ways]
-            figure.add_scatter(x=ways, y=totals, text=[f"{v:,.0f}" for v in totals], mode="text", textposition="top center",
-                               showlegend=False, hoverinfo="skip", cliponaxis=False, row=row, col=column)  # fmt: skip
+                )
+        _totals(figure, sums, member, ways, column)
     figure.update_yaxes(title={"text": "million USD lost [a]", "font": {"size": 12}}, row=1, col=1)
     figure.update_yaxes(title={"text": "tonnes short", "font": {"size": 12}}, row=2, col=1)
     dress(figure, 520, barmode="stack", bargap=0.35, margin={"t": 86, "r": 12, "b": 34, "l": 70})
     figure.update_layout(legend={"y": 1.11, "traceorder": "normal"})
     figure.update_yaxes(rangemode="tozero")
     return figure
+
+
+def _totals(figure: go.Figure, sums: pd.DataFrame, member: str, ways: list[str], column: int) -> None:
+    """The sum above each bar; an unknown value is left out of it, as it is out of the bar."""
+    for row, (name, scale, items) in enumerate((("usd", 1e6, (*TIERS, STOCK)), ("tonnes", 1.0, TIERS)), 1):
+        totals = [float(np.nansum([_cell(sums, (member, i, way), name) for i in items])) / scale for way in ways]
+        figure.add_scatter(
+            x=ways, y=totals, text=[f"{v:,.0f}" for v in totals], mode="text", textposition="top center",
+            showlegend=False, hoverinfo="skip", cliponaxis=False, row=row, col=column,
+        )  # fmt: skip
 
 
 def _cell(sums: pd.DataFrame, key: tuple[str, str, str], name: str) -> float:

@@ -50,12 +50,26 @@ def dress(figure: go.Figure, height: int, **layout: Any) -> go.Figure:
     return figure
 
 
+def note(figure: go.Figure, text: str, x: float, y: float = 1.0, **place: Any) -> None:
+    """Text at a place of the paper (0 to 1 each way unless `xref`, `yref` say otherwise), above it and without an arrow."""
+    settings: dict[str, Any] = {
+        "xref": "paper",
+        "yref": "paper",
+        "xanchor": "left",
+        "yanchor": "bottom",
+        "showarrow": False,
+    }
+    figure.add_annotation(text=text, x=x, y=y, **{**settings, **place})
+
+
 def empty(message: str, height: int = 120) -> go.Figure:
     """A figure that says why there is nothing to show."""
     import plotly.graph_objects as go
 
     figure = go.Figure()
-    figure.add_annotation(text=safe(message), showarrow=False, x=0.5, y=0.5, xref="paper", yref="paper", font={"color": FAINT})
+    figure.add_annotation(
+        text=safe(message), showarrow=False, x=0.5, y=0.5, xref="paper", yref="paper", font={"color": FAINT}
+    )
     figure.update_xaxes(visible=False)
     figure.update_yaxes(visible=False)
     return dress(figure, height, margin={"t": 10, "b": 10, "l": 10, "r": 10})

@@ -64,7 +64,11 @@ def headline(response: Response) -> list[str]:
     if worst.empty:
         text = "No member runs short of a modelled product, even without a plan."
         stock = float(ways.at["unaided", STOCK])
-        return [text] + ([f"{money(ways.at['unaided', 'loss_usd'])} million USD of stock is missing at the end ({tonnes(stock)} t)."] if stock > 0.5 else [])
+        return [text] + (
+            [f"{money(ways.at['unaided', 'loss_usd'])} million USD of stock is missing at the end ({tonnes(stock)} t)."]
+            if stock > 0.5
+            else []
+        )
     totals = worst.groupby(["member", "product"], sort=False)[["use", "unaided"]].sum()
     (member, product), first = totals.index[0], totals.iloc[0]
     lost = response.plans["unaided"].loss_usd()
@@ -75,14 +79,20 @@ def headline(response: Response) -> list[str]:
         + (f", first in {response.month_label(int(start))}" if start else "")
     )
     others = len(totals) - 1
-    text += f"; {others} other product{'s' if others > 1 else ''} of members {'are' if others > 1 else 'is'} short too" if others else ""
+    text += (
+        f"; {others} other product{'s' if others > 1 else ''} of members {'are' if others > 1 else 'is'} short too"
+        if others
+        else ""
+    )
     sentences = [f"{text}. Members lose {money(lost)} million USD."]
     best = response.best
     how = "With a joint plan" if best == "joint" else "With a plan of its own"
     row = ways.loc[best]
     if row["tonnes"] > 0:
         tiers = and_list(f"{tonnes(row[t])} t of {t}" for t in TIERS if row[t] > 0)
-        sentences.append(f"{how} {tonnes(row['tonnes'])} t stay short ({tiers} use) and {money(row['loss_usd'])} million USD are lost.")
+        sentences.append(
+            f"{how} {tonnes(row['tonnes'])} t stay short ({tiers} use) and {money(row['loss_usd'])} million USD are lost."
+        )
     else:
         sentences.append(f"{how} no use goes short; {money(row['loss_usd'])} million USD are lost.")
     return sentences
@@ -100,7 +110,9 @@ def coordination_words(response: Response) -> list[str]:
             f"stock, {money(worth.value_without_lent_stock_usd)} million USD."
         )
     if len(response.members) == 2 and worth.shapley and worth.value_usd > 0:
-        text.append("Two members share it half each by symmetry, and that split is always in the core: neither says who could bargain for more.")
+        text.append(
+            "Two members share it half each by symmetry, and that split is always in the core: neither says who could bargain for more."
+        )
     return text
 
 
@@ -122,11 +134,17 @@ def member_rows(response: Response) -> list[dict[str, Any]]:
     order = {m: k for k, m in enumerate(response.members)}
     frame = frame.sort_values("member", key=lambda column: column.map(order), kind="stable")
     return [
-        {"way": r["way"], "member": country_name(r["member"]), "loss": money(r["loss_usd"]), "tonnes": tonnes(r["tonnes"]),
-         "first": response.month_label(r["first"]) if r["first"] else "never",
-         "worst": f"{response.month_label(r['worst'])} ({tonnes(r['peak'])} t)" if r["worst"] else "", "any": r["loss_usd"] != 0 or r["tonnes"] > 0}
+        {
+            "way": r["way"],
+            "member": country_name(r["member"]),
+            "loss": money(r["loss_usd"]),
+            "tonnes": tonnes(r["tonnes"]),
+            "first": response.month_label(r["first"]) if r["first"] else "never",
+            "worst": f"{response.month_label(r['worst'])} ({tonnes(r['peak'])} t)" if r["worst"] else "",
+            "any": r["loss_usd"] != 0 or r["tonnes"] > 0,
+        }
         for r in frame.to_dict("records")
-    ]  # fmt: skip
+    ]
 
 
 def shortage_rows(response: Response) -> list[dict[str, Any]]:
@@ -135,11 +153,25 @@ def shortage_rows(response: Response) -> list[dict[str, Any]]:
     rows = []
     for row in frame.to_dict("records"):
         ways = [
-            {"way": way, "tonnes": tonnes(row[way]), "share": percent(row[way] / row["use"]) if row["use"] > 0 and row[way] > 0 else ""}
+            {
+                "way": way,
+                "tonnes": tonnes(row[way]),
+                "share": percent(row[way] / row["use"]) if row["use"] > 0 and row[way] > 0 else "",
+            }
             for way in response.plans
         ]
-        rows.append({"member": country_name(row["member"]), "code": row["member"], "product": labels.commodity(row["product"]), "id": row["product"],
-                     "tier": row["tier"], "use": tonnes(row["use"]), "ways": ways, "first": response.month_label(row["first"]) if row["first"] else "never"})  # fmt: skip
+        rows.append(
+            {
+                "member": country_name(row["member"]),
+                "code": row["member"],
+                "product": labels.commodity(row["product"]),
+                "id": row["product"],
+                "tier": row["tier"],
+                "use": tonnes(row["use"]),
+                "ways": ways,
+                "first": response.month_label(row["first"]) if row["first"] else "never",
+            }
+        )
     return rows
 
 
@@ -148,7 +180,9 @@ def untouched(response: Response) -> list[str]:
     labels, short = Labels.of(response), shortages(response)
     used = base_use(response)[["member", "product"]].drop_duplicates()
     hit = set(zip(short["member"], short["product"], strict=True)) if len(short) else set()
-    return sorted({f"{country_name(m)}: {labels.commodity(p)}" for m, p in used.itertuples(index=False) if (m, p) not in hit})
+    return sorted(
+        {f"{country_name(m)}: {labels.commodity(p)}" for m, p in used.itertuples(index=False) if (m, p) not in hit}
+    )
 
 
 def action_rows(response: Response) -> list[dict[str, Any]]:
@@ -159,11 +193,20 @@ def action_rows(response: Response) -> list[dict[str, Any]]:
     for row in grouped(response.actions).to_dict("records"):
         form = " + ".join(labels.commodity(part) for part in row["form"].split(" + "))
         rows.append(
-            {**row, "site_name": labels.site(row["site"]), "recipe_name": labels.recipe(process.get(row["site"], ""), row["recipe"]),
-             "owner_name": country_name(row["owner"]), "form_name": form, "where": _where(labels, row, process),
-             "for_name": _for_whom(row), "span": span(row["first_month"], row["last_month"]), "total": tonnes(row["tonnes"]),
-             "most": tonnes(row["peak"]), "unit_name": _unit(row["unit"])}
-        )  # fmt: skip
+            {
+                **row,
+                "site_name": labels.site(row["site"]),
+                "recipe_name": labels.recipe(process.get(row["site"], ""), row["recipe"]),
+                "owner_name": country_name(row["owner"]),
+                "form_name": form,
+                "where": _where(labels, row, process),
+                "for_name": _for_whom(row),
+                "span": span(row["first_month"], row["last_month"]),
+                "total": tonnes(row["tonnes"]),
+                "most": tonnes(row["peak"]),
+                "unit_name": _unit(row["unit"]),
+            }
+        )
     return rows
 
 
@@ -216,11 +259,17 @@ def worded_rows(frame: pd.DataFrame, response: Response) -> list[dict[str, Any]]
         member, worth = row.get("member"), row.get("worth_usd", row.get("saves_usd", math.nan))
         share = row.get("saves_share", math.nan)
         rows.append(
-            {"kind": row.get("kind", ""), "what": row.get("what", ""), "words": row.get("words", ""), "change": row.get("change", ""),
-             "member": country_name(str(member)) if isinstance(member, str) and member else "", "months": _months(row.get("months"), response),
-             "worth": money(worth) if isinstance(worth, float | int) and math.isfinite(worth) else "",
-             "share": percent(share) if isinstance(share, float) and math.isfinite(share) else ""}
-        )  # fmt: skip
+            {
+                "kind": row.get("kind", ""),
+                "what": row.get("what", ""),
+                "words": row.get("words", ""),
+                "change": row.get("change", ""),
+                "member": country_name(str(member)) if isinstance(member, str) and member else "",
+                "months": _months(row.get("months"), response),
+                "worth": money(worth) if isinstance(worth, float | int) and math.isfinite(worth) else "",
+                "share": percent(share) if isinstance(share, float) and math.isfinite(share) else "",
+            }
+        )
     return rows
 
 
@@ -231,4 +280,4 @@ def _months(months: Any, response: Response) -> str:
     if isinstance(months, Iterable):
         known = sorted(int(m) for m in months)
         return span(response.month_label(known[0]), response.month_label(known[-1])) if known else ""
-    return "" if months is None or months != months else f"{int(months)} months"
+    return f"{int(months)} months" if isinstance(months, float | int) and math.isfinite(months) else ""

@@ -13,7 +13,7 @@ import pandas as pd
 from orebridge import __version__
 from orebridge.labels import STOCK, TIERS, calendar_month
 from orebridge.results import WAYS
-from orebridge.views import by_member, short_rows, split
+from orebridge.views import short_rows, split
 
 if TYPE_CHECKING:
     from orebridge.results import Plan

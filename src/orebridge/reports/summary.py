@@ -34,7 +34,13 @@ def print_summary(response: Response, console: Console) -> None:
         console.print(Text(line, style="bold" if heading else ""), soft_wrap=True)
 
 
-HEADINGS = ("Coordination", "What it hangs on", "Largest actions of each kind", "What one more tonne saves", "Before you quote a number")
+HEADINGS = (
+    "Coordination",
+    "What it hangs on",
+    "Largest actions of each kind",
+    "What one more tonne saves",
+    "Before you quote a number",
+)
 
 
 def summary(response: Response, width: int = NARROWEST) -> list[str]:
@@ -95,7 +101,16 @@ def _members(response: Response) -> list[str]:
     cells, before = [], ""
     for row in rows:
         if row["member"] in hit:
-            cells.append([row["member"] if row["member"] != before else "", row["way"], row["loss"], row["tonnes"], row["first"], row["worst"]])
+            cells.append(
+                [
+                    row["member"] if row["member"] != before else "",
+                    row["way"],
+                    row["loss"],
+                    row["tonnes"],
+                    row["first"],
+                    row["worst"],
+                ]
+            )
             before = row["member"]
     lines = _table(("member", "way", "M USD", "t short", "first short", "worst month"), cells) if cells else []
     calm = [in_words(m) for m in response.members if country_name(m) not in hit]
@@ -127,7 +142,9 @@ def _hangs(response: Response) -> list[str]:
         stated = float(bars["stated"].iloc[0])
         bars = bars[bars["swing"] > TELLING * max(stated, 1e6)]
         if bars.empty:
-            lines.append(f"No assumption of the tornado moves the loss alone ({money(stated)} million USD) by {TELLING:.1%} or more.")
+            lines.append(
+                f"No assumption of the tornado moves the loss alone ({money(stated)} million USD) by {TELLING:.1%} or more."
+            )
     for row in bars.head(BARS).to_dict("records"):
         lines.append(
             f"{row['title']}: {row['low_words']} gives {money(row['low'])}, {row['high_words']} gives {money(row['high'])} "

@@ -36,9 +36,13 @@ def check_writable(folder: Path) -> None:
     while not there.exists() and there != there.parent:
         there = there.parent
     if not there.is_dir():
-        raise OutputError(f"could not write to {folder}: {there} is a file, not a folder. Choose another folder with --out.")
+        raise OutputError(
+            f"could not write to {folder}: {there} is a file, not a folder. Choose another folder with --out."
+        )
     if not os.access(there, os.W_OK | os.X_OK):
-        raise OutputError(f"could not write to {folder}: no permission to write in {there}. Choose another folder with --out.")
+        raise OutputError(
+            f"could not write to {folder}: no permission to write in {there}. Choose another folder with --out."
+        )
 
 
 def write_all(response: Response, folder: Path) -> list[Path]:
@@ -128,10 +132,20 @@ def _frames(response: Response) -> dict[str, pd.DataFrame]:
     trail = Trail.of(response)
     frames["actions"] = response.actions
     frames["base_year"] = pd.DataFrame(
-        [{"what": b.what, "stated_t_per_year": b.stated, "used_t_per_year": b.used, "confidence": b.confidence, "source": b.source,
-          "rows": "; ".join(f"{file}:{line}" for file, line in b.rows), "inferred": b.inferred} for b in trail.balanced],
+        [
+            {
+                "what": b.what,
+                "stated_t_per_year": b.stated,
+                "used_t_per_year": b.used,
+                "confidence": b.confidence,
+                "source": b.source,
+                "rows": "; ".join(f"{file}:{line}" for file, line in b.rows),
+                "inferred": b.inferred,
+            }
+            for b in trail.balanced
+        ],
         columns=["what", "stated_t_per_year", "used_t_per_year", "confidence", "source", "rows", "inferred"],
-    )  # fmt: skip
+    )
     figures = [asdict(figure) for rows in trail.figures.values() for figure in rows]
     columns = ["table", "what", "stated", "low", "high", "year", "confidence", "source", "note", "place", "used"]
     frames["figures"] = pd.DataFrame(figures, columns=["anchor", *columns])[columns]
@@ -161,4 +175,3 @@ def _open(path: Path) -> Iterator[IO[bytes]]:
         yield out
         out.flush()
         os.fsync(out.fileno())
-
