@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from orebridge.charts.style import FAINT, GHOST, INK, dress, empty, marked, note, safe
+from orebridge.charts.style import FAINT, GHOST, INK, blank, dress, empty, marked, note, safe
 from orebridge.labels import Labels, country_name, span
 from orebridge.network import OTHERS
 from orebridge.provenance import mark
@@ -69,8 +69,6 @@ def _gathered(links: pd.DataFrame, kept: set[str]) -> pd.DataFrame:
 def chain_sankey(response: Response, after: bool = False, links: pd.DataFrame | None = None) -> go.Figure:
     """The chain in the base year, or (`after`) in the best plan, over the months of the shock. `links` of `chain_links`
     may be given so that both pictures share them."""
-    import plotly.graph_objects as go
-
     links = chain_links(response) if links is None else links
     if links.empty:
         return empty("The chain moves nothing in these months.")
@@ -87,7 +85,8 @@ def chain_sankey(response: Response, after: bool = False, links: pd.DataFrame | 
     node |= {key: places[key] for key in ("label", "x", "y")}
     bands = _bands(response, links, shown, other, {key: k for k, key in enumerate(places["key"])})
     link = {**bands, "hovertemplate": "%{customdata}<extra></extra>"}
-    figure = go.Figure(go.Sankey(arrangement="fixed", node=node, link=link, textfont={"size": 12, "color": INK}))
+    figure = blank()
+    figure.add_sankey(arrangement="fixed", node=node, link=link, textfont={"size": 12, "color": INK})
     first, last = shock_months(response)
     if after:
         title = f"<b>After: {response.best} plan</b>, {span(response.month_label(first), response.month_label(last))}"

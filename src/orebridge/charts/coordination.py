@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from orebridge.charts.style import ABOVE, BASE, BELOW, dress, empty, safe
+from orebridge.charts.style import ABOVE, BASE, BELOW, blank, dress, empty, safe
 from orebridge.labels import country_name
 from orebridge.views import split
 
@@ -16,13 +16,11 @@ if TYPE_CHECKING:
 
 def coordination(response: Response) -> go.Figure:
     """Per member, million USD: loss alone less loss joint, its proposed share of the value, and the payment between."""
-    import plotly.graph_objects as go
-
     rows = split(response)
     if rows.empty:
         return empty("One member: there is nobody to coordinate with.")
     names = [safe(country_name(m)) for m in rows["member"]]
-    figure = go.Figure()
+    figure = blank()
     for column, label, colour in (
         ("saved", "saved by the joint plan itself", ABOVE),
         ("share", "proposed share of the value (Shapley)", BASE),

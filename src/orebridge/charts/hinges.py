@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from orebridge.charts.style import FAINT, INK, WAY_COLOURS, dress, empty, safe
+from orebridge.charts.style import FAINT, INK, WAY_COLOURS, blank, dress, empty, safe
 from orebridge.hangs import break_even_words, swings_in_words
 
 if TYPE_CHECKING:
@@ -20,11 +20,9 @@ LOW, HIGH = "#3f6fa8", "#b8574a"
 
 def stock_curve(response: Response) -> go.Figure:
     """Million USD lost against days of stock held by members' industry, with the break-even days and what they mean."""
-    import plotly.graph_objects as go
-
     if response.curve.empty:
         return empty("The stock curve was left out (--quick).")
-    figure = go.Figure()
+    figure = blank()
     top = float(response.curve["loss_usd"].max()) / 1e6
     for k, (way, group) in enumerate(response.curve.groupby("way", sort=False)):
         rows, colour = group.sort_values("days"), WAY_COLOURS.get(str(way), INK)
@@ -80,8 +78,6 @@ def stock_curve(response: Response) -> go.Figure:
 
 def tornado(response: Response) -> go.Figure:
     """Million USD by which each assumption moves the loss alone, from its low to its high end; ranges in the labels."""
-    import plotly.graph_objects as go
-
     rows = swings_in_words(response)
     if rows.empty:
         return empty("The tornado was left out (--quick).")
@@ -90,7 +86,7 @@ def tornado(response: Response) -> go.Figure:
         f"<b>{safe(r.title)}</b><br>{safe(r.stated_words)} · range {safe(r.low_words)} to {safe(r.high_words)}"
         for r in rows.itertuples()
     ]
-    figure = go.Figure()
+    figure = blank()
     for end, colour in (("low", LOW), ("high", HIGH)):
         change = (rows[end] - rows["stated"]) / 1e6
         words = rows[f"{end}_words"]

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 import pandas as pd
 
-from orebridge.charts.style import ABOVE, BASE, BELOW, FAINT, INK, dress, empty, marked, note, safe
+from orebridge.charts.style import ABOVE, BASE, BELOW, FAINT, INK, blank, dress, empty, marked, note, safe
 from orebridge.labels import Labels, country_name
 from orebridge.trail import Trail, weak
 from orebridge.views import hardest_chain, restricting, shipments
@@ -86,8 +86,6 @@ def shipment_map(response: Response, way: str | None = None, most: int = MOST_RO
     Width grows with the root of the tonnes; green above the base year, grey as in it (pale where that figure is derived,
     unverified or assumed), amber and dashed below. Marks in the hover text tell how the base-year figure is known.
     """
-    import plotly.graph_objects as go
-
     rows = shipments(response, way or response.best, hardest_chain(response))
     places = outlines()
     rows = rows[rows["origin"].isin(places.keys()) & rows["destination"].isin(places.keys())]
@@ -101,7 +99,7 @@ def shipment_map(response: Response, way: str | None = None, most: int = MOST_RO
     if rows.empty:
         return empty("No shipment of this chain starts or ends at a member.")
     cut = min(CUTS, key=lambda c: (_crossing(rows, c), CUTS.index(c)))
-    figure = go.Figure()
+    figure = blank()
     _land(figure, cut, set(response.members), set(restricting(response)))
     _routes(figure, response, rows, cut)
     ends = list(dict.fromkeys([*rows["origin"], *rows["destination"]]))
