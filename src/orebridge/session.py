@@ -165,6 +165,7 @@ def _warnings(network: SupplyNetwork, parts: list[ChainWays]) -> list[str]:
     moved = own[(own["change_share"].abs() > 0.25) & (own["change"].abs() > 0.01 * own["used"].max())]
     if len(moved):
         text.append(
-            f"{len(moved)} figure{'s were' if len(moved) > 1 else ' was'} moved by more than a quarter to balance; `orebridge data reconcile` lists them."
+            f"{len(moved)} figure{'s were' if len(moved) > 1 else ' was'} moved by more than a quarter to balance; "
+            "`orebridge data reconcile` lists them."
         )
     return text
