@@ -18,7 +18,7 @@ from orebridge.delivery.limits import restrict_to
 from orebridge.delivery.marginal import marginal_values
 from orebridge.delivery.modes import ChainWays, four_ways, news_of, rolled_ways
 from orebridge.delivery.remedies import what_helps
-from orebridge.errors import ShockError
+from orebridge.errors import ShockError, UnknownLabel
 from orebridge.labels import calendar_month
 from orebridge.network import SupplyNetwork
 from orebridge.results import WAYS, Plan, joined
@@ -104,6 +104,7 @@ def respond(
     alliance = tuple(dict.fromkeys(members))
     note("building the supply network")
     network = build_network(world, alliance)
+    _known_members(network, alliance)
     effects = effects_of(loaded, network, months, start, as_dated)
     beliefs = beliefs_of(loaded, network, months, start, as_dated) if foresight == "declared" else []
     wanted = ("alone", "joint", "treaty") if len(alliance) > 1 else ("alone",)
@@ -148,12 +149,23 @@ def respond(
         chains=tuple(p.network.chains[0] for p in parts), plans=plans, absent=absent, coordination=worth,
         actions=actions(plans[best], plans["unaided"], network, alliance, lambda m: calendar_month(start, m), world.tables),
         curve=curve, swings=swings, break_even=even, marginal=marginal,
-        warnings=(*effects.notes, *_warnings(network, parts)), foresight=known,
+        warnings=(*effects.notes, *_warnings(network, parts, loaded)), foresight=known,
         binding=binding, remedies=cures,
     )  # fmt: skip
 
 
-def _warnings(network: SupplyNetwork, parts: list[ChainWays]) -> list[str]:
+def _known_members(network: SupplyNetwork, alliance: tuple[str, ...]) -> None:
+    """Refuse a member of which no table says anything: its loss would come out as nothing."""
+    own = set(network.demands["country"]) | set(network.sites["country"])
+    for member in alliance:
+        if member not in own:
+            raise UnknownLabel(
+                f"member {member}: no use and no site of it stands in the tables, so its loss is unknown, not zero. "
+                "Leave it out, or add its demand in tables of your own (--data)."
+            )
+
+
+def _warnings(network: SupplyNetwork, parts: list[ChainWays], shocks: Sequence[Shock]) -> list[str]:
     chains = {p.network.chains[0] for p in parts}
     own = network.adjustments[network.adjustments["chain"].isin(chains)]
     weak = own["confidence"].isin(["derived", "unverified", "assumed"])
@@ -162,6 +174,16 @@ def _warnings(network: SupplyNetwork, parts: list[ChainWays]) -> list[str]:
         "Stocks of members are assumed days of use: nobody publishes them. See the stock curve.",
         "Values of lost output are assumptions with a wide range; tonnes are firmer than dollars.",
     ]
+    for shock in shocks:
+        if shock.reference_year is not None and shock.reference_year < network.base_year:
+            text.append(
+                f"{shock.name}: this control was already in force in the base year {network.base_year}, so its trade "
+                f"carries part of it; the last year without it is {shock.reference_year}. What is cut here comes on top."
+            )
+    used = network.demands[network.demands["chain"].isin(chains)]
+    for member in network.members:
+        if member not in set(used["country"]):
+            text.append(f"{member}: no use of it is modelled in these chains; its loss of 0 only means that.")
     moved = own[(own["change_share"].abs() > 0.25) & (own["change"].abs() > 0.01 * own["used"].max())]
     if len(moved):
         text.append(
