@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 import pytest
 from hypothesis import given
 
-from orebridge.delivery.modes import four_ways, weighted_loss
+from orebridge.delivery.modes import four_ways
+from orebridge.delivery.warm import Warm, case_of
 from orebridge.shocks import Effects
 from orebridge.trace import FREE, liable, split_by_origin
 
@@ -38,27 +40,20 @@ def test_restricted_material_reaches_the_banned_buyer_at_base_and_leak_only(f: F
         assert (sent[limited] <= most[limited, None] + 1e-5).all(), way
 
 
+def objective(f: Figures, ban: Effects, way: str) -> float:
+    """Least weighted loss; not dollars, which may fall by a hair where a tier gains what stocks lose."""
+    return Warm(way).solve(case_of(build(f), ban, MONTHS))[1].objective
+
+
 @pytest.mark.parametrize("way", ["alone", "joint"])
 @tries(8)
 @given(figures(), bans())
 def test_following_the_origin_never_makes_the_ban_milder(way: str, f: Figures, ban: Effects) -> None:
-    net = build(f)
-    loose = replace(ban, traces=())
-    followed, free = (weighted_loss(net, shock, MONTHS, way) for shock in (ban, loose))
-    assert followed >= free * (1.0 - 1e-6) - 50.0
-
-
-@tries(8)
-@given(figures(), bans())
-def test_following_further_never_makes_the_ban_milder(f: Figures, ban: Effects) -> None:
-    """0 stages of liability, then 1, then all."""
-    net = build(f)
-    lost = [
-        weighted_loss(net, replace(ban, traces=(replace(ban.traces[0], liability_stages=k),)), MONTHS, "joint")
-        for k in (0, 1, -1)
-    ]
-    assert lost[0] <= lost[1] * (1 + 1e-6) + 50.0
-    assert lost[1] <= lost[2] * (1 + 1e-6) + 50.0
+    """Not followed, then through 0 stages of processing, 1 and all."""
+    stages = [replace(ban, traces=(replace(ban.traces[0], liability_stages=k),)) for k in (0, 1, -1)]
+    lost = [objective(f, shock, way) for shock in (replace(ban, traces=()), *stages)]
+    for less, more in pairwise(lost):
+        assert less <= more * (1.0 + 1e-9) + 1e-5
 
 
 @tries(8)
