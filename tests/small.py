@@ -13,7 +13,8 @@ VALUES = {
     "theta": 0.1, "outsider_weight": 0.01, "discount_rate": 0.0, "restriction_slack": 0.05, "premium_share": 0.25,
     "cancel_share": 0.1, "activity_change_share": 0.05, "stock_use_share": 0.02, "terminal_share": 1.0,
     "new_source_months": 6.0, "tail_months": 4.0, "restraint_low": 0.07, "restraint_high": 0.10,
-    "fairness_epsilon": 0.01, "stock_days_scale": 1.0, "tier_value_ratio": 1.0,
+    "fairness_epsilon": 0.01, "stock_days_scale": 1.0, "tier_value_ratio": 1.0, "overflow_share": 0.01,
+    "treaty_threshold": 0.07, "licence_share": 0.25, "licence_days": 63.0,
 }  # fmt: skip
 
 
@@ -78,7 +79,7 @@ def ore_to_magnet(
     piles = [
         {"stockpile": f"industry:{c}@{i}", "holder": "industry", "country": i, "commodity": c, "chain": "magnets",
          "node": at[c, i], "s0": held.get((c, i), 0.0) * scale, "floor": 0.0, "release": held.get((c, i), 0.0) * scale,
-         "room": math.inf, "replacement_usd": 100.0 if c == "metal" else 300.0, "assumed": True}
+         "opens_after": 0, "refill": math.inf, "room": math.inf, "replacement_usd": 100.0 if c == "metal" else 300.0, "assumed": True}
         for c, i in nodes
     ]  # fmt: skip
     return SupplyNetwork(

@@ -206,16 +206,6 @@ def test_bom_blank_lines_and_folders_below_are_fine(tmp_path):
     assert frame["file"].tolist() == ["deep/er/demand.csv"]
 
 
-def test_remarks_do_not_stop_the_loading(tmp_path):
-    changes = edit("baskets", "Nd,20", "Nd,25") | edit("production", ",100,", ",200,")
-    changes["sites.csv"] = FILES["sites"] + "chn-plant,Plant,sintering,,CHN,,operating,me,read\n"
-    found = "\n".join(load(write(tmp_path, changes)).findings)
-    assert "baskets.csv:2 the basket of Hill sums to 105.0 % as stated" in found
-    assert "production.csv:2 jpn-plant makes 2,400 t/yr, above its capacity 2,000" in found
-    assert "sites.csv:3 chn-plant operates, but no output is stated" in found
-    assert load(write(tmp_path / "plain")).findings == ()
-
-
 def test_the_checker_prints_faults_and_returns_the_code(tmp_path, capsys):
     assert main([str(write(tmp_path))]) == 0
     assert "no faults" in capsys.readouterr().out

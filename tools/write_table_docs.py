@@ -70,7 +70,10 @@ def _units() -> list[str]:
         "",
         "## Confidence",
         "",
-        *[f"- `{word}` {f'[{letter}]' if letter else '(no mark)'}: {meaning}" for word, (letter, meaning) in CONFIDENCE.items()],
+        *[
+            f"- `{word}` {f'[{letter}]' if letter else '(no mark)'}: {meaning}"
+            for word, (letter, meaning) in CONFIDENCE.items()
+        ],
         "",
     ]
 

@@ -38,9 +38,10 @@ def check_rows(rows: Mapping[str, list[Row]]) -> tuple[list[str], set[Place]]:
     for table, items in rows.items():
         for column, attribute in schema()[table].items():
             cells = {row.get(column, "") for row in items}
-            wrong = {cell: fault for cell in cells if (fault := _cell_fault(cell, attribute, pools))}
+            judged = {cell: _cell_fault(cell, attribute, pools) for cell in cells}
+            wrong = {cell: fault for cell, fault in judged.items() if fault}
             for row in items if wrong else []:
-                fault = wrong.get(row.get(column, ""))
+                fault = wrong.get(row.get(column, ""), "")
                 # A column that is missing altogether is reported once, at the header.
                 if fault and (column in row or attribute.key):
                     faults.append(f"{row['file']}:{row['line']} {column}: {fault}")
@@ -141,7 +142,10 @@ def countries() -> dict[str, str]:
 def country_fault(cell: str) -> str:
     """Why a cell is no country, with the code of the nearest name; empty if it is one."""
     if cell in NOT_PLACES:
-        return f"{cell} is not a country; a sum over countries is never a place, state real countries."
+        return (
+            f"{cell} is not a country; a sum over countries is never a place, state real countries. Small ones may be left "
+            "out of sites and demand: the network gathers those that only trade as OTH and lists them."
+        )
     if cell in countries():
         return ""
     codes = {name.casefold(): code for code, name in countries().items()}
@@ -194,8 +198,8 @@ def check_structure(rows: Mapping[str, list[Row]]) -> list[str]:
             if (row.get("process", ""), recipe) not in recipes:
                 faults.append(_at(row, "recipes", f"{row.get('process')} has no recipe {recipe!r}; correct the name."))
     for row in rows.get("recipe_mix", []):
-        process = process_of.get(row.get("site", ""))
-        if process is not None and (process, row.get("recipe", "")) not in recipes:
+        process = process_of.get(row.get("site", ""), "")
+        if process and (process, row.get("recipe", "")) not in recipes:
             faults.append(_at(row, "recipe", f"{process} has no recipe {row.get('recipe')!r}; correct the name."))
     for row in rows.get("commodities", []):
         if row.get("mass") == "element" and not row.get("element"):

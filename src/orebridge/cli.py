@@ -3,18 +3,29 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from orebridge.cli_data import data_app
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from orebridge.session import Response
 
 app = typer.Typer(
     no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False,
     help="Coordinated delivery plans for critical minerals: what a disruption costs each ally alone, under a treaty rule, and with a joint plan.",
 )  # fmt: skip
-data_app = typer.Typer(no_args_is_help=True, help="The tables behind every answer.")
 app.add_typer(data_app, name="data")
+
+WRONG_USE, INTERRUPTED = 2, 130  # exit codes beside those of orebridge.errors
 
 World = Annotated[Path | None, typer.Option("--world", help="Folder of tables used instead of the bundled world.")]
 Overlay = Annotated[
@@ -32,6 +43,9 @@ def respond(
     out: Annotated[Path | None, typer.Option(help="Folder for the brief, plan.json and tables.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Pure JSON on standard output.")] = False,
     as_dated: Annotated[bool, typer.Option("--as-dated", help="Place each shock at its own date.")] = False,
+    foresight: Annotated[
+        str, typer.Option(help="declared: plan anew when the news changes; perfect: all is known at the start.")
+    ] = "declared",
     quick: Annotated[bool, typer.Option("--quick", help="Leave out the stock curve and the tornado.")] = False,
     world: World = None,
     data: Overlay = None,
@@ -39,223 +53,95 @@ def respond(
     """Answer a disruption: what is lost, by whom and when, in four ways, and the plan."""
     from rich.console import Console
 
+    from orebridge.reports.write import check_writable, write_all
     from orebridge.session import respond as answer
     from orebridge.world import load_world
 
+    if out is not None:
+        check_writable(out)
     log = Console(stderr=True)
-    with log.status("starting") as status:
+    with _progress(log) as note:
         response = answer(
             shocks, [m.strip().upper() for m in members.split(",") if m.strip()], start, months,
-            world=load_world(world, data), as_dated=as_dated, hinges=not quick, note=status.update,
+            world=load_world(world, data), as_dated=as_dated, foresight=foresight, hinges=not quick, note=note,
         )  # fmt: skip
+        written = []
         if out is not None:
-            from orebridge.reports.brief import write_all
-
-            status.update("writing the brief")
+            note("writing the brief")
             written = write_all(response, out)
-            log.print(f"wrote {len(written)} files to {out}")
     if as_json:
-        sys.stdout.write(json.dumps(response.to_dict(), allow_nan=False) + "\n")
+        _emit(json.dumps(response.to_dict(), allow_nan=False) + "\n")
+    else:
+        _print_summary(response)
+    if written:
+        log.print(
+            f"wrote {len(written)} files to {out}; open {written[0].parent / 'brief.html'}",
+            highlight=False,
+            soft_wrap=True,
+        )
+
+
+@contextmanager
+def _progress(log: Console) -> Iterator[Callable[[str], None]]:
+    """What is being done and for how long, on a terminal; elsewhere nothing, so that logs stay clean."""
+    if not log.is_terminal:
+        yield lambda _: None
         return
-    _print_summary(response)
+    from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+    with Progress(
+        SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn(), console=log, transient=True
+    ) as bar:
+        task = bar.add_task("reading the tables", total=None)
+        yield lambda text: bar.update(task, description=text)
 
 
-def _print_summary(response: object) -> None:
+def _emit(text: str) -> None:
+    """Text to standard output, flushed here so that a full disk behind it is told as such."""
+    from orebridge.errors import OutputError
+
+    try:
+        sys.stdout.write(text)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115, PTH123 - nothing more can be written there
+        raise OutputError(f"could not write to standard output: {error.strerror or error}.") from error
+
+
+def _print_summary(response: Response) -> None:
     from rich.console import Console
-    from rich.table import Table
 
-    from orebridge.reports.summary import headline, way_rows
-    from orebridge.session import Response
+    from orebridge.reports.summary import print_summary
 
-    assert isinstance(response, Response)
-    screen = Console()
-    screen.print(f"[bold]{'; '.join(s.title for s in response.shocks)}[/bold]")
-    screen.print(
-        f"from {response.start}, {response.months} months, for {', '.join(response.members)}; data {response.world.version}\n"
-    )
-    screen.print(headline(response) + "\n")
-    table = Table("way", "lost, million USD", *response.members, "t short", "first short month")
-    for row in way_rows(response):
-        members = row["members"]
-        assert isinstance(members, list)
-        table.add_row(str(row["way"]), str(row["loss"]), *members, str(row["tonnes"]), str(row["first"]))
-    screen.print(table)
-    if response.coordination:
-        screen.print(response.coordination.words)
-        without = response.coordination.value_without_lent_stock_usd / 1e6
-        screen.print(f"Unmet use alone, without counting end stocks: {without:,.0f} million USD saved.")
-        if response.coordination.shapley:
-            split = ", ".join(f"{m} {v / 1e6:,.0f}" for m, v in response.coordination.shapley.items())
-            screen.print(f"Proposed split of the value, million USD (two members: half each): {split}.")
-    if len(response.actions):
-        screen.print("\n[bold]Largest actions[/bold]")
-        acts = Table("owner", "what", "form or site", "route", "months", "t")
-        for row in response.actions.head(10).to_dict("records"):
-            span = f"{response.month_label(row['first_month'])} to {response.month_label(row['last_month'])}"
-            acts.add_row(row["owner"], row["what"], row["form"], row["route"], span, f"{row['tonnes']:,.0f}")
-        screen.print(acts)
-    if len(response.curve):
-        screen.print("\n[bold]What the answer hangs on[/bold]")
-        hang = Table("days of stock", *[str(d) for d in sorted(set(response.curve["days"]))])
-        for way, group in response.curve.groupby("way"):
-            hang.add_row(f"{way}, million USD", *[f"{v / 1e6:,.0f}" for v in group.sort_values("days")["loss_usd"]])
-        screen.print(hang)
-        swing = Table("assumption (loss alone, million USD)", "low end", "stated", "high end")
-        for row in response.swings.to_dict("records"):
-            swing.add_row(row["assumption"], *[f"{row[k] / 1e6:,.0f}" for k in ("low", "stated", "high")])
-        screen.print(swing)
-    if len(response.marginal):
-        screen.print("\n[bold]What one more tonne saves[/bold]")
-        for text in response.marginal["words"]:
-            screen.print(f"- {text}")
-    for text in response.warnings:
-        screen.print(f"! {text}", style="yellow")
+    print_summary(response, Console())
 
 
 @app.command(name="shocks")
 def list_shocks() -> None:
     """List the library of shocks."""
+    from rich import box
     from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
     from orebridge.shocks import library, load_shock
 
-    table = Table("name", "what happens", "began")
+    table = Table("name", "what happens", "began", box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
+    table.columns[0].no_wrap = table.columns[2].no_wrap = True
     for name in library():
         shock = load_shock(name)
-        table.add_row(name, shock.title, shock.date or "")
+        table.add_row(name, Text(shock.title), shock.date or "")
     Console().print(table)
 
 
-@data_app.command("check")
-def check(
-    folder: Annotated[Path | None, typer.Argument(help="Folder of tables; the bundled world if left out.")] = None,
-) -> None:
-    """Check a folder of tables and list every fault at once."""
-    from orebridge.world import load_world
+@app.command(name="schema")
+def show_schema() -> None:
+    """Print the JSON Schema of plan.json."""
+    from orebridge.reports.plan_json import schema_text
 
-    world = load_world(folder)
-    rows = sum(len(frame) for frame in world.tables.values())
-    sys.stdout.write(f"no faults: {rows:,} rows, data version {world.version}\n")
-
-
-@data_app.command("sources")
-def sources(world: World = None, data: Overlay = None) -> None:
-    """List the sources and how many figures rest on each."""
-    from rich.console import Console
-    from rich.table import Table
-
-    from orebridge.world import load_world
-
-    loaded = load_world(world, data)
-    used: dict[str, int] = {}
-    for frame in loaded.tables.values():
-        if "source" in frame and "value" in frame:
-            for name, count in frame["source"].value_counts().items():
-                used[str(name)] = used.get(str(name), 0) + int(count)
-    table = Table("source", "publisher", "title", "figures")
-    for row in loaded.tables["sources"].sort_values("source").itertuples():
-        table.add_row(str(row.source), str(row.publisher), str(row.title), str(used.get(str(row.source), 0)))
-    Console().print(table)
-
-
-@data_app.command("show")
-def show(
-    name: Annotated[str, typer.Argument(help="A mineral, commodity or chain, e.g. dysprosium.")],
-    world: World = None,
-    data: Overlay = None,
-) -> None:
-    """Show one mineral's or chain's rows, table by table, with sources and how each figure is known."""
-    from rich.console import Console
-    from rich.table import Table
-
-    from orebridge.errors import UnknownLabel
-    from orebridge.world import load_world
-
-    loaded = load_world(world, data)
-    commodities = loaded.tables["commodities"]
-    own = commodities[
-        (commodities["chain"] == name)
-        | commodities["commodity"].str.startswith(f"{name}/")
-        | (commodities["commodity"] == name)
-    ]
-    if own.empty:
-        minerals = sorted({c.partition("/")[0] for c in commodities["commodity"]} | set(commodities["chain"]))
-        raise UnknownLabel(f"nothing is called {name!r}; there are {', '.join(minerals)}.")
-    screen = Console()
-    for table, frame in loaded.tables.items():
-        if "commodity" not in frame or "value" not in frame:
-            continue
-        rows = frame[frame["commodity"].isin(own["commodity"])]
-        if rows.empty:
-            continue
-        keys = [
-            c
-            for c in frame.columns
-            if c
-            not in {
-                "value",
-                "unit",
-                "basis",
-                "low",
-                "high",
-                "year",
-                "source",
-                "confidence",
-                "preferred",
-                "note",
-                "file",
-                "line",
-                "stated_value",
-                "stated_unit",
-                "stated_basis",
-            }
-        ]
-        shown = Table(*keys, "stated", "unit", "low", "high", "how known", "source", title=table)
-        for row in rows.to_dict("records"):
-            shown.add_row(
-                *[str(row[k]) for k in keys],
-                str(row["stated_value"]),
-                str(row["stated_unit"]),
-                f"{row['low']:.4g}",
-                f"{row['high']:.4g}",
-                row["confidence"],
-                row["source"],
-            )
-        screen.print(shown)
-
-
-@data_app.command("reconcile")
-def reconcile(
-    chain: Annotated[str | None, typer.Argument(help="A chain; all if left out.")] = None,
-    members: Annotated[str, typer.Option("--for", help="Allies, ISO alpha-3, comma-separated.")] = "USA,JPN",
-    world: World = None,
-    data: Overlay = None,
-) -> None:
-    """Show which stated figures had to move, by how much, so that the base year balances."""
-    from rich.console import Console
-    from rich.table import Table
-
-    from orebridge.build import build_network
-    from orebridge.world import load_world
-
-    network = build_network(load_world(world, data), members.split(","), [chain] if chain else None)
-    frame = network.adjustments
-    frame = frame[frame["change"].abs() > 1e-3 * frame[["stated", "used"]].max(axis=1)]
-    frame = frame.reindex(frame["change"].abs().sort_values(ascending=False).index)
-    table = Table("figure", "stated t/yr", "used t/yr", "change", "how known", "source", "row")
-    for row in frame.head(60).itertuples():
-        change = f"{row.change_share:+.1%}" if abs(row.change_share) < 1e6 else "new"
-        table.add_row(
-            str(row.what),
-            f"{row.stated:,.4g}",
-            f"{row.used:,.4g}",
-            change,
-            str(row.confidence),
-            str(row.source),
-            f"{row.file}:{row.line}" if row.file else "inferred",
-        )
-    Console().print(table)
+    _emit(schema_text())
 
 
 def main() -> None:
@@ -263,22 +149,24 @@ def main() -> None:
     from orebridge.errors import OrebridgeError
 
     try:
-        app(standalone_mode=False)
+        code = app(standalone_mode=False)
+        if code == INTERRUPTED:  # some versions of Typer turn Ctrl-C into a code instead of raising
+            raise KeyboardInterrupt
     except OrebridgeError as error:
         sys.stderr.write(f"orebridge: {error}\n")
         sys.exit(error.exit_code)
     except KeyboardInterrupt:
         sys.stderr.write("orebridge: stopped; nothing half-written was left.\n")
-        sys.exit(130)
+        sys.exit(INTERRUPTED)
     except BrokenPipeError:
         sys.exit(0)
     except Exception as error:
-        import click
-
-        if isinstance(error, click.exceptions.Abort):
+        # By name: Typer carries its own copy of click in newer versions, and uses the package in older ones.
+        kinds = {kind.__name__ for kind in type(error).__mro__}
+        if "Abort" in kinds:
             sys.stderr.write("orebridge: stopped.\n")
-            sys.exit(130)
-        if isinstance(error, click.ClickException):
-            error.show()
-            sys.exit(2)
+            sys.exit(INTERRUPTED)
+        if "ClickException" in kinds:
+            error.show()  # type: ignore[attr-defined]
+            sys.exit(WRONG_USE)
         raise

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 from scipy import sparse
 from scipy.sparse.csgraph import connected_components
@@ -17,6 +18,8 @@ from scipy.sparse.csgraph import connected_components
 from orebridge.errors import NetworkError, UnknownLabel
 
 OTHERS = "OTH"
+ORIGIN_KIND = "origin"  # kind of the pseudo-sites through which material of free origin goes into common use (trace.py)
+Floats = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -82,7 +85,9 @@ class SupplyNetwork:
                 where = row.index[(row.isna() | (row < 0)).to_numpy()][0]
                 raise NetworkError(f"{name}: {frame[column][bad].iloc[0]} has {where} = {row[where]}; check its rows.")
         gap = self.imbalance()
-        scale = self.throughput() + 1e-6
+        use = self.throughput()
+        # Beside the node's own size, the network's: the difference of large figures is rounded to their last digit.
+        scale = use + 1e-6 * (1.0 + use.max(initial=0.0))
         worst = int(np.argmax(np.abs(gap) / scale)) if len(gap) else -1
         if worst >= 0 and abs(gap[worst]) > 1e-7 * scale[worst]:
             raise NetworkError(
@@ -90,7 +95,7 @@ class SupplyNetwork:
                 f"{gap[worst]:+.6g} t per month; supply and use must be equal."
             )
 
-    def imbalance(self) -> np.ndarray:
+    def imbalance(self) -> Floats:
         """Base-year supply less use at each node, t per month (0 where the network is sound)."""
         gap = np.zeros(len(self.nodes))
         flow = self.activities["x0"].to_numpy()[self.terms["activity"]] * self.terms["coefficient"].to_numpy()
@@ -99,9 +104,10 @@ class SupplyNetwork:
         np.add.at(gap, self.routes["from_node"].to_numpy(), -self.routes["y0"].to_numpy())
         served = (self.demands["D"] - self.demands["unmet0"]).to_numpy()
         np.add.at(gap, self.demands["node"].to_numpy(), -served)
-        return gap - self.nodes["waste0"].to_numpy()
+        gap -= self.nodes["waste0"].to_numpy(dtype=float)
+        return gap
 
-    def throughput(self) -> np.ndarray:
+    def throughput(self) -> Floats:
         """Base-year use of each node (inputs, shipments out, demand, waste), t per month."""
         use = self.nodes["waste0"].to_numpy(dtype=float).copy()
         flow = self.activities["x0"].to_numpy()[self.terms["activity"]] * self.terms["coefficient"].to_numpy()
@@ -141,7 +147,7 @@ class SupplyNetwork:
         terms["node"] = node_at[terms["node"].to_numpy()]
 
         def picked(frame: pd.DataFrame, *columns: str) -> pd.DataFrame:
-            part = frame[node_keep[frame[columns[0]].to_numpy()]].reset_index(drop=True)
+            part: pd.DataFrame = frame[node_keep[frame[columns[0]].to_numpy()]].reset_index(drop=True)
             for column in columns:
                 part[column] = node_at[part[column].to_numpy()]
             return part
@@ -159,7 +165,7 @@ class SupplyNetwork:
             regions={key: value for key, value in self.regions.items() if key in wanted},
         )
 
-    def components(self) -> np.ndarray:
+    def components(self) -> npt.NDArray[np.int64]:
         """Component number of each node: nodes that no activity or route links have different numbers."""
         n = len(self.nodes)
         first = self.terms.groupby("activity")["node"].transform("first").to_numpy()

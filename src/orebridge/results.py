@@ -10,8 +10,8 @@ import pandas as pd
 
 from orebridge.delivery.limits import Horizon, Limits
 from orebridge.delivery.model import discount
-from orebridge.delivery.unaided import Flows
-from orebridge.network import SupplyNetwork
+from orebridge.delivery.past import Flows
+from orebridge.network import ORIGIN_KIND, SupplyNetwork
 
 WAYS = ("unaided", "alone", "treaty", "joint")
 
@@ -84,12 +84,18 @@ def make_plan(
     months = np.arange(1, t + 1)
 
     def long(frame: pd.DataFrame, columns: dict[str, str], values: np.ndarray, **more: np.ndarray) -> pd.DataFrame:
-        n = len(frame)
-        data = {new: np.repeat(frame[old].to_numpy(), t) for new, old in columns.items()}
+        # Origin classes of one thing are one row: they differ inside the plan, not for whoever ships it.
+        labels = frame[list(columns.values())].set_axis(list(columns), axis=1)
+        group = labels.groupby(list(columns), sort=False).ngroup().to_numpy()
+        first = np.unique(group, return_index=True)[1]
+        n = len(first)
+        total = np.zeros((n, t))
+        np.add.at(total, group, values[:, :t])
+        data = {name: np.repeat(labels[name].to_numpy()[first], t) for name in columns}
         data["month"] = np.tile(months, n)
-        data["tonnes"] = values[:, :t].ravel()
+        data["tonnes"] = total.ravel()
         for name, extra in more.items():
-            data[name] = np.repeat(extra, t)
+            data[name] = np.repeat(np.bincount(group, extra, n), t)
         return pd.DataFrame(data)
 
     demands = network.demands[network.demands["is_member"].to_numpy(dtype=bool)]
@@ -103,6 +109,10 @@ def make_plan(
         country=network.sites["country"].to_numpy()[network.activities["site"]],
         chain=network.sites["chain"].to_numpy()[network.activities["site"]],
     )
+    real = np.flatnonzero(
+        (network.sites["kind"] != ORIGIN_KIND).to_numpy()[network.activities["site"].to_numpy(dtype=int)]
+    )
+    acts = acts.iloc[real]
     route_columns = {"commodity": "commodity", "origin": "origin", "destination": "destination", "chain": "chain"}
     return Plan(
         way=way,
@@ -110,7 +120,7 @@ def make_plan(
         unmet=unmet,
         flows=long(network.routes, route_columns, flows.shipment, base=network.routes["y0"].to_numpy()),
         activity=long(acts, {"site": "site_label", "recipe": "recipe", "country": "country", "chain": "chain"},
-                      flows.activity, base=acts["x0"].to_numpy()),
+                      flows.activity[real], base=acts["x0"].to_numpy()),
         stock=long(network.stockpiles, {"holder": "holder", "country": "country", "commodity": "commodity", "chain": "chain"},
                    flows.stock, start=network.stockpiles["s0"].to_numpy()),
         waste=long(network.nodes, {"commodity": "commodity", "country": "country", "chain": "chain"}, flows.waste),

@@ -9,10 +9,11 @@ from importlib import resources
 
 # What a fact table's `value` measures; see `units.conversion` for the units and bases each kind accepts.
 VALUE_KIND = {
-    "demand": "flow", "flows": "flow", "stocks": "stock", "trade": "gross flow",
+    "demand": "flow", "flows": "flow", "consumption": "flow", "embodied": "flow", "stocks": "stock", "trade": "gross flow",
     "capacities": "activity", "production": "activity", "hosts": "activity", "projects": "activity",
     "contents": "rate", "recipe_terms": "rate", "trade_factors": "rate", "host_rates": "rate",
     "process_days": "days", "stock_days": "days", "transit": "days", "qualifications": "months",
+    "quoted_lead_times": "months", "stock_rules": "limit",
     "accepted_shares": "share", "recipe_mix": "share", "tiers": "share", "tariffs": "share", "baskets": "share",
     "values": "loss value", "prices": "price", "limits": "limit", "assumptions": "parameter",
     "project_support": "money", "facilities": "stated",

@@ -2,28 +2,31 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from orebridge import __version__
+from orebridge.actions import actions
 from orebridge.build import build_network
 from orebridge.delivery.coordination import Coordination, coordination
 from orebridge.delivery.hinges import break_even_days, stock_curve, tornado
 from orebridge.delivery.limits import restrict_to
 from orebridge.delivery.marginal import marginal_values
-from orebridge.delivery.modes import ChainWays, four_ways
-from orebridge.errors import ShockError
+from orebridge.delivery.modes import ChainWays, four_ways, news_of, rolled_ways
+from orebridge.delivery.remedies import what_helps
+from orebridge.errors import ShockError, UnknownLabel
+from orebridge.labels import calendar_month
 from orebridge.network import SupplyNetwork
 from orebridge.results import WAYS, Plan, joined
-from orebridge.shocks import Effects, Shock, effects_of, load_shock
+from orebridge.shocks import Effects, Shock, beliefs_of, effects_of, load_shock
 from orebridge.world import World, load_world
 
-SCHEMA_VERSION = "1.0"
+FORESIGHT = ("declared", "perfect")
+WORKERS = 2  # chains planned at a time
 Note = Callable[[str], None]
 
 
@@ -48,66 +51,27 @@ class Response:
     break_even: dict[str, float]
     marginal: pd.DataFrame
     warnings: tuple[str, ...] = field(default=())
+    #: Limits that bind in the best plan: member, kind, what, months, worth_usd, words.
+    binding: pd.DataFrame = field(default_factory=pd.DataFrame)
+    #: Facilities, recipes and stocks that would change the answer: kind, what, change, saves_usd, saves_share, words.
+    remedies: pd.DataFrame = field(default_factory=pd.DataFrame)
+    #: Loss in USD by way with perfect foresight, where the plans know only what is declared.
+    foresight: dict[str, float] = field(default_factory=dict)
 
     def month_label(self, month: int) -> str:
         """Calendar month of plan month 1, 2, ... as YYYY-MM."""
-        year, first = (int(part) for part in self.start.split("-"))
-        return f"{year + (first + month - 2) // 12}-{(first + month - 2) % 12 + 1:02d}"
+        return calendar_month(self.start, month)
+
+    @property
+    def best(self) -> str:
+        """The way the plan follows: joint, or alone where there is nobody to plan with."""
+        return "joint" if "joint" in self.plans else "alone"
 
     def to_dict(self) -> dict[str, Any]:
         """The content of plan.json (schema in `data/plan.schema.json`); absent figures are null."""
-        ways: dict[str, Any] = {}
-        for way in WAYS:
-            if way not in self.plans:
-                ways[way] = {"status": "absent", "reason": self.absent.get(way, "not asked for")}
-                continue
-            plan = self.plans[way]
-            unmet = plan.unmet[plan.unmet["tonnes"] > 0]
-            flows = plan.flows[(plan.flows["tonnes"] - plan.flows["base"]).abs() > 1e-6]
-            ways[way] = {
-                "status": plan.status,
-                "by_member": {
-                    m: {r.item: {"tonnes": r.tonnes, "usd": _number(r.usd)} for r in _summed(plan, m).itertuples()}
-                    for m in self.members
-                },
-                "unmet": unmet[["member", "product", "end_use", "tier", "month", "tonnes"]].to_dict("records"),
-                "loss_usd": _number(plan.loss_usd()),
-                "flows": flows[["commodity", "origin", "destination", "month", "tonnes", "base"]].to_dict("records"),
-                "stock": plan.stock[(plan.stock["tonnes"] - plan.stock["start"]).abs() > 1e-6][
-                    ["holder", "country", "commodity", "month", "tonnes"]
-                ].to_dict("records"),
-            }
-        worth = self.coordination
-        return {
-            "schema_version": SCHEMA_VERSION,
-            "orebridge_version": __version__,
-            "data_version": self.world.version,
-            "start": self.start,
-            "months": self.months,
-            "shocks": [{"name": s.name, "title": s.title, "source": s.source} for s in self.shocks],
-            "members": list(self.members),
-            "chains": list(self.chains),
-            "units": {"tonnes": "t of contained element, or of product, per month", "usd": "US dollars, discounted"},
-            "ways": ways,
-            "coordination": None if worth is None else {
-                "value_usd": _number(worth.value_usd),
-                "value_without_lent_stock_usd": _number(worth.value_without_lent_stock_usd),
-                "shapley": {m: _number(v) for m, v in worth.shapley.items()},
-                "in_core": worth.in_core,
-                "words": worth.words,
-            },
-            "actions": self.actions.to_dict("records"),
-            "marginal": [{k: _number(v) for k, v in row.items()} for row in self.marginal.to_dict("records")],
-            "assumptions": [
-                {"name": a.name, "value": a.value, "low": a.low, "high": a.high, "unit": a.unit, "source": a.source, "note": a.note}
-                for a in self.network.assumptions.values()
-            ],
-            "stock_curve": [{k: _number(v) for k, v in row.items()} for row in self.curve.to_dict("records")],
-            "break_even_days": {k: _number(v) for k, v in self.break_even.items()},
-            "tornado": [{k: _number(v) for k, v in row.items()} for row in self.swings.to_dict("records")],
-            "sources": self.world.tables["sources"][["source", "publisher", "title", "published", "url", "via"]].to_dict("records"),
-            "warnings": list(self.warnings),
-        }  # fmt: skip
+        from orebridge.reports.plan_json import plan_json
+
+        return plan_json(self)
 
 
 def respond(
@@ -118,16 +82,21 @@ def respond(
     *,
     world: World | None = None,
     as_dated: bool = False,
+    foresight: str = "declared",
     hinges: bool = True,
     note: Note = lambda _: None,
 ) -> Response:
     """Answer a disruption: what is lost, by whom and when, in four ways, and the plan.
 
     `shocks` are library names or TOML files. Only chains that a shock touches are solved; the others are the base
-    year. Raises the errors of `orebridge.errors`; a response exists only if every stage was optimal.
+    year. With `foresight="declared"` a plan knows of each event what is declared by then and is made anew when the news
+    changes; with "perfect" it knows everything from the first month. Raises the errors of `orebridge.errors`; a
+    response exists only if every stage was optimal.
     """
     if not 1 <= months <= 120:
         raise ShockError(f"--months must be from 1 to 120, not {months}.")
+    if foresight not in FORESIGHT:
+        raise ShockError(f"--foresight must be {' or '.join(FORESIGHT)}, not {foresight!r}.")
     loaded = tuple(load_shock(name) for name in shocks)
     if not loaded:
         raise ShockError("name at least one shock; `orebridge shocks` lists the library.")
@@ -135,95 +104,90 @@ def respond(
     alliance = tuple(dict.fromkeys(members))
     note("building the supply network")
     network = build_network(world, alliance)
+    _known_members(network, alliance)
     effects = effects_of(loaded, network, months, start, as_dated)
-    parts: list[ChainWays] = []
+    beliefs = beliefs_of(loaded, network, months, start, as_dated) if foresight == "declared" else []
     wanted = ("alone", "joint", "treaty") if len(alliance) > 1 else ("alone",)
-    for chain in network.chains:
-        part = network.subset([chain])
-        own = restrict_to(effects, part)
-        if own.empty:
-            continue
-        note(f"planning {chain.replace('_', ' ')}")
-        parts.append(four_ways(part, own, months, wanted))
+
+    def plan(part: SupplyNetwork) -> tuple[ChainWays, ChainWays]:
+        note(f"planning {part.chains[0].replace('_', ' ')}")
+        perfect = four_ways(part, effects, months, wanted)
+        news = news_of(part, beliefs)
+        return (perfect if len(news) < 2 else rolled_ways(part, news, perfect, wanted)), perfect
+
+    touched = [part for part in (network.subset([c]) for c in network.chains) if not restrict_to(effects, part).empty]
+    with ThreadPoolExecutor(WORKERS) as pool:
+        answers = list(pool.map(plan, touched))
+    parts = [answer for answer, _ in answers]
     plans = {way: joined([p.plans[way] for p in parts]) for way in WAYS if way in parts[0].plans}
+    rolled = any(answer is not perfect for answer, perfect in answers)
+    known = {way: joined([p.plans[way] for _, p in answers]).loss_usd() for way in plans} if rolled else {}
     absent = {
         way: "one member: there is nobody to share or plan with" for way in ("treaty", "joint") if way not in plans
     }
-    worth = coordination(plans["alone"], plans["joint"], alliance) if "joint" in plans else None
+    worth = coordination(plans["alone"], plans["joint"], alliance, parts) if "joint" in plans else None
     main = max(parts, key=lambda p: (float(p.plans["unaided"].loss["usd"].sum()), p.network.chains[0]))
     best = "joint" if "joint" in plans else "alone"
     curve, swings, marginal, even = pd.DataFrame(), pd.DataFrame(), pd.DataFrame(), {}
+    binding, cures = pd.DataFrame(), pd.DataFrame()
     if hinges:
         part = network.subset(main.network.chains)
         own = restrict_to(effects, part)
-        curve = stock_curve(part, own, months, ("unaided", best), note)
-        even = {way: break_even_days(curve, way) for way in ("unaided", best)}
+        ways = tuple(dict.fromkeys(("unaided", "alone", best)))
+        curve = stock_curve(part, own, months, ways, note)
+        even = {way: break_even_days(curve, way) for way in ways}
+        note("what the answer hangs on")
         swings = tornado(part, own, months, "alone", note)
-        note("what one more tonne saves")
-        marginal = marginal_values(part, own, months, best if plans[best].loss_usd() > 0 else "alone")
+        note("what binds, and what would help")
+        marginal = marginal_values(part, own, months, best if plans[best].loss_usd() > 0 else "alone", start=start)
+        found = what_helps(part, own, months, best, worth.helps if worth else None, start)
+        binding, cures = found.limits, found.remedies
+        if worth is not None and not worth.helps and plans[best].loss_usd() > 0:
+            worth = replace(worth, words=f"{worth.words} {found.words}")
     return Response(
         world=world, network=network, shocks=loaded, effects=effects, members=alliance, start=start, months=months,
         chains=tuple(p.network.chains[0] for p in parts), plans=plans, absent=absent, coordination=worth,
-        actions=actions(plans[best], plans["unaided"], alliance), curve=curve, swings=swings, break_even=even, marginal=marginal,
-        warnings=(*effects.notes, *_warnings(network, parts)),
+        actions=actions(plans[best], plans["unaided"], network, alliance, lambda m: calendar_month(start, m), world.tables),
+        curve=curve, swings=swings, break_even=even, marginal=marginal,
+        warnings=(*effects.notes, *_warnings(network, parts, loaded)), foresight=known,
+        binding=binding, remedies=cures,
     )  # fmt: skip
 
 
-def actions(plan: Plan, unaided: Plan, members: tuple[str, ...], most: int = 60) -> pd.DataFrame:
-    """What members do beyond the base year: who, month, tonnes, form, route; largest by total tonnes first.
-
-    Columns: owner, what, form, route, first_month, last_month, tonnes.
-    """
-    rows = []
-    extra = plan.flows.assign(more=plan.flows["tonnes"] - plan.flows["base"])
-    extra = extra[(extra["more"] > 1e-3) & extra["destination"].isin(members)]
-    for (commodity, origin, destination), group in extra.groupby(["commodity", "origin", "destination"]):  # type: ignore[misc]
-        rows.append((destination, "buy or receive above base year", commodity, f"{origin} > {destination}", group))
-    made = plan.activity.assign(more=plan.activity["tonnes"] - plan.activity["base"])
-    made = made[(made["more"] > 1e-3) & made["country"].isin(members)]
-    for (site, recipe, country), group in made.groupby(["site", "recipe", "country"]):  # type: ignore[misc]
-        rows.append((country, "run above base year", f"{site} ({recipe})", country, group))
-    drawn = plan.stock[plan.stock["country"].isin(members)].copy()
-    drawn["more"] = (
-        drawn.groupby(["holder", "country", "commodity"])["tonnes"].shift(1).fillna(drawn["start"]) - drawn["tonnes"]
-    )
-    drawn = drawn[drawn["more"] > 1e-3]
-    for (holder, country, commodity), group in drawn.groupby(["holder", "country", "commodity"]):  # type: ignore[misc]
-        rows.append((country, f"release from {holder} stock", commodity, country, group))
-    frame = pd.DataFrame(
-        [
-            {"owner": owner, "what": what, "form": form, "route": route, "first_month": int(g["month"].min()),
-             "last_month": int(g["month"].max()), "tonnes": float(g["more"].sum())}
-            for owner, what, form, route, g in rows
-        ],
-        columns=["owner", "what", "form", "route", "first_month", "last_month", "tonnes"],
-    )  # fmt: skip
-    return (
-        frame.sort_values(["tonnes", "owner", "form"], ascending=[False, True, True]).head(most).reset_index(drop=True)
-    )
+def _known_members(network: SupplyNetwork, alliance: tuple[str, ...]) -> None:
+    """Refuse a member of which no table says anything: its loss would come out as nothing."""
+    own = set(network.demands["country"]) | set(network.sites["country"])
+    for member in alliance:
+        if member not in own:
+            raise UnknownLabel(
+                f"member {member}: no use and no site of it stands in the tables, so its loss is unknown, not zero. "
+                "Leave it out, or add its demand in tables of your own (--data)."
+            )
 
 
-def _warnings(network: SupplyNetwork, parts: list[ChainWays]) -> list[str]:
+def _warnings(network: SupplyNetwork, parts: list[ChainWays], shocks: Sequence[Shock]) -> list[str]:
     chains = {p.network.chains[0] for p in parts}
     own = network.adjustments[network.adjustments["chain"].isin(chains)]
     weak = own["confidence"].isin(["derived", "unverified", "assumed"])
     text = [
-        f"{weak.mean():.0%} of the {len(own)} base-year figures used are derived, unverified or assumed.",
+        f"{100 * weak.mean():.0f} % of the {len(own)} base-year figures used are derived, unverified or assumed.",
         "Stocks of members are assumed days of use: nobody publishes them. See the stock curve.",
         "Values of lost output are assumptions with a wide range; tonnes are firmer than dollars.",
     ]
+    for shock in shocks:
+        if shock.reference_year is not None and shock.reference_year < network.base_year:
+            text.append(
+                f"{shock.name}: this control was already in force in the base year {network.base_year}, so its trade "
+                f"carries part of it; the last year without it is {shock.reference_year}. What is cut here comes on top."
+            )
+    used = network.demands[network.demands["chain"].isin(chains)]
+    for member in network.members:
+        if member not in set(used["country"]):
+            text.append(f"{member}: no use of it is modelled in these chains; its loss of 0 only means that.")
     moved = own[(own["change_share"].abs() > 0.25) & (own["change"].abs() > 0.01 * own["used"].max())]
     if len(moved):
         text.append(
-            f"{len(moved)} figures were moved by more than a quarter to balance; `orebridge data reconcile` lists them."
+            f"{len(moved)} figure{'s were' if len(moved) > 1 else ' was'} moved by more than a quarter to balance; "
+            "`orebridge data reconcile` lists them."
         )
     return text
-
-
-def _summed(plan: Plan, member: str) -> pd.DataFrame:
-    own = plan.loss[plan.loss["member"] == member]
-    return own.groupby("item", as_index=False)[["tonnes", "usd"]].sum()
-
-
-def _number(value: Any) -> Any:
-    return None if isinstance(value, float) and not math.isfinite(value) else value

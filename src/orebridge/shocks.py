@@ -14,7 +14,7 @@ import math
 import re
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from importlib import resources
 from pathlib import Path
@@ -32,8 +32,9 @@ if TYPE_CHECKING:
 KINDS = ("ban", "quota", "licence", "outage", "chokepoint", "tariff", "surge")
 MAX_FILE_BYTES = 200_000
 MAX_MONTHS = 600
+MONTH_DAYS = 30.4375
 
-_COMMON = {"kind", "start", "months", "note"}
+_COMMON = {"kind", "start", "months", "announced", "declared_months", "note"}
 _KEYS: dict[str, tuple[frozenset[str], frozenset[str]]] = {
     # kind: (required, optional) beyond _COMMON
     "ban": (frozenset({"origin", "commodities"}), frozenset({"to", "leak", "cut", "liability_stages"})),
@@ -58,11 +59,42 @@ class Event:
     months: int
     keys: Mapping[str, Any]
     line: int
+    #: Month (offset) in which it becomes known; None: when it begins.
+    announced: int | None = None
+    #: How long it is said to last when it begins; None: as long as it does.
+    declared_months: int | None = None
 
     def when(self, shift: int, horizon: int) -> range:
         """Reported months 1..horizon in which the event holds, `shift` months after the plan's start."""
-        first = max(1, 1 + self.start + shift)
-        return range(first, min(horizon, self.start + shift + self.months) + 1)
+        return _inside(1 + self.start + shift, self.start + shift + self.months, horizon)
+
+    def news(self, shift: int) -> list[int]:
+        """Plan months in which what is believed about the event changes: it becomes known, is prolonged, ends early."""
+        known = min(self.start, self.start if self.announced is None else self.announced)
+        first, last = 1 + self.start + shift, self.start + shift + self.months
+        length = self.declared_months or self.months
+        prolonged = [first + k for k in range(length, self.months, length)]
+        early = [last + 1] if self.months % length else []
+        return [month for month in (1 + known + shift, *prolonged, *early) if month <= last + 1]
+
+    def believed(self, month: int, shift: int, horizon: int) -> range:
+        """Months in which the event is believed to hold, seen from plan month `month`.
+
+        Before it is known: none. While it runs: as declared, and once prolonged for the same length again. After it has
+        ended: as it was.
+        """
+        known = 1 + min(self.start, self.start if self.announced is None else self.announced) + shift
+        if month < max(known, 1):
+            return range(0)
+        first, last = 1 + self.start + shift, self.start + shift + self.months
+        if month <= last:
+            length = self.declared_months or self.months
+            last = first + length * (max(month - first, 0) // length + 1) - 1
+        return _inside(first, last, horizon)
+
+
+def _inside(first: int, last: int, horizon: int) -> range:
+    return range(max(1, first), min(horizon, last) + 1)
 
 
 @dataclass(frozen=True)
@@ -231,6 +263,15 @@ def _parse_event(event: Any, path: str, line: int) -> Event:
         raise ShockError(f"{place}: start must be a whole number of months, not {start!r}.")
     if not isinstance(months, int) or isinstance(months, bool) or not 1 <= months <= MAX_MONTHS:
         raise ShockError(f"{place}: months must be a whole number from 1 to {MAX_MONTHS}, not {months!r}.")
+    announced, declared = event.get("announced"), event.get("declared_months")
+    if announced is not None and (not isinstance(announced, int) or isinstance(announced, bool) or announced > start):
+        raise ShockError(
+            f"{place}: announced must be a whole number of months not after start ({start}), not {announced!r}."
+        )
+    if declared is not None and (
+        not isinstance(declared, int) or isinstance(declared, bool) or not 1 <= declared <= MAX_MONTHS
+    ):
+        raise ShockError(f"{place}: declared_months must be a whole number from 1 to {MAX_MONTHS}, not {declared!r}.")
     for key in ("leak", "cut", "granted", "remaining"):
         if key in event:
             _number(event[key], 0.0, 1.0, f"{place}: {key}")
@@ -252,8 +293,9 @@ def _parse_event(event: Any, path: str, line: int) -> Event:
         _number(event["delay_months"], 0, MAX_MONTHS, f"{place}: delay_months")
     if kind == "outage" and not any(key in event for key in ("sites", "countries", "processes")):
         raise ShockError(f"{place}: outage needs `sites`, or `countries` and/or `processes`.")
-    keys = {key: value for key, value in event.items() if key not in ("kind", "start", "months")}
-    return Event(kind, start, months, keys, line)
+    own = {"kind", "start", "months", "announced", "declared_months"}
+    keys = {key: value for key, value in event.items() if key not in own}
+    return Event(kind, start, months, keys, line, announced, declared)
 
 
 def _number(value: Any, low: float, high: float, what: str) -> None:
@@ -276,32 +318,60 @@ def effects_of(
     With `as_dated` each event starts its offset after the shock's own `date`.
     Raises ShockError for unknown names, for an event outside the plan, and for an event that touches nothing.
     """
+    parse_month(start, "--start")
+    return _effects(shocks, network, horizon, start, as_dated, None)
+
+
+def beliefs_of(
+    shocks: Sequence[Shock], network: SupplyNetwork, horizon: int, start: str, as_dated: bool = False
+) -> list[tuple[int, Effects]]:
+    """What is known of the shocks month by month: (plan month, effects believed from then on), the first for month 1.
+
+    An event is known from its `announced` month (default: when it begins), believed to last its `declared_months`
+    (default: its real length), and prolonged by the same length while it lasts. One entry: all is known at the start.
+    """
+    news = {1}
+    for shock in shocks:
+        shift = _shift(shock, start, as_dated)
+        for event in shock.events:
+            news |= {month for month in event.news(shift) if 1 < month <= horizon}
+    return [(month, _effects(shocks, network, horizon, start, as_dated, month)) for month in sorted(news)]
+
+
+def _shift(shock: Shock, start: str, as_dated: bool) -> int:
+    if not as_dated:
+        return 0
+    if shock.date is None:
+        raise ShockError(f"{shock.path}: has no `date`, so it cannot be placed as dated; leave out --as-dated.")
+    return months_between(start, shock.date)
+
+
+def _effects(
+    shocks: Sequence[Shock], network: SupplyNetwork, horizon: int, start: str, as_dated: bool, seen_from: int | None
+) -> Effects:
+    """Effects as they are (`seen_from` None) or as believed from a plan month; every trace is kept, maybe without months."""
     import pandas as pd
 
-    parse_month(start, "--start")
     parts: list[pd.DataFrame] = []
     traces: list[Trace] = []
     notes: list[str] = []
     for shock in shocks:
-        shift = 0
-        if as_dated:
-            if shock.date is None:
-                raise ShockError(f"{shock.path}: has no `date`, so it cannot be placed as dated; leave out --as-dated.")
-            shift = months_between(start, shock.date)
+        shift = _shift(shock, start, as_dated)
         touched = 0
         for event in shock.events:
-            months = event.when(shift, horizon)
-            if not months:
+            true = event.when(shift, horizon)
+            if not true:
                 notes.append(f"{shock.name}: the {event.kind} of line {event.line} lies outside the plan's months.")
                 continue
+            months = true if seen_from is None else event.believed(seen_from, shift, horizon)
             resolver = _Resolver(network, shock, event)
-            rows, trace = resolver.rows(months)
+            rows, trace = resolver.rows(months or true)
             touched += len(rows)
             if not rows:
                 notes.append(f"{shock.name}: the {event.kind} of line {event.line} touches nothing in this network.")
-            parts.append(pd.DataFrame(rows, columns=["field", "component", "month", "value"]))
             if trace is not None:
-                traces.append(trace)
+                traces.append(trace if months else replace(trace, months=()))
+            parts.append(pd.DataFrame(rows if months else [], columns=["field", "component", "month", "value"]))
         if touched == 0:
             raise ShockError(
                 f"{shock.path}: touches nothing in the network from {start} over {horizon} months. "
@@ -327,10 +397,10 @@ def _combine(parts: Iterable[pd.DataFrame]) -> pd.DataFrame:
         "premium_usd": "sum",
     }
     done = [
-        group.groupby(["field", "component", "month"], as_index=False)["value"].agg(rule[str(name)])
+        group.groupby(["field", "component", "month"])["value"].agg(rule[str(name)]).reset_index()
         for name, group in frame.groupby("field", sort=True)
     ]
-    result = pd.concat(done, ignore_index=True)
+    result: pd.DataFrame = pd.concat(done, ignore_index=True)
     return result.astype({"month": "int64", "value": "float64"})
 
 
@@ -401,8 +471,9 @@ class _Resolver:
             if base <= 0.0:
                 return {}
             return dict.fromkeys(months, min(1.0, float(keys["tonnes_per_year"]) / base))
-        delay = math.ceil(float(keys.get("delay_months", 2)))
-        granted = float(keys.get("granted", 1.0))
+        days, granted_share = (self.network.assumption(name) for name in ("licence_days", "licence_share"))
+        delay = math.ceil(float(keys.get("delay_months", days / MONTH_DAYS)))
+        granted = float(keys.get("granted", granted_share))
         return {month: leak if k < delay else max(leak, granted) for k, month in enumerate(months)}
 
     def _outage(self, months: range) -> list[tuple[str, str, int, float]]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import resources
 from math import isnan, nan
@@ -22,6 +22,13 @@ from orebridge.schema import VALUE_KIND, is_fact_table, keys_of, schema
 from orebridge.units import conversion, finite
 
 SIGNED = {"assumptions", "tariffs"}
+NUMBERS = {"value", "low", "high", "year", "order"}
+# Unit of each limit and rule, and its largest value.
+RULED = {"limits", "stock_rules"}
+RULES = {
+    "surge": ("share", nan), "ramp": ("share", nan), "recover": ("months", nan), "start": ("months", nan),
+    "floor": ("share", 1.0), "release": ("share", 1.0), "trigger": ("months", nan), "refill": ("share", nan),
+}  # fmt: skip
 # Shares that make up a whole, by the columns that name the whole.
 WHOLES = {"tiers": ["commodity", "country", "end_use"], "recipe_mix": ["site"]}
 WHOLE_TOLERANCE = 0.02
@@ -29,7 +36,7 @@ WHOLE_TOLERANCE = 0.02
 
 @dataclass(frozen=True)
 class Loaded:
-    """Frames in inside units, remarks that do not stop the loading, and the version that identifies the figures."""
+    """Frames in inside units, own rows that replaced others, and the version that identifies the figures."""
 
     frames: dict[str, pd.DataFrame]
     findings: tuple[str, ...]
@@ -63,7 +70,7 @@ def load(folder: Path, overlay: Path | None = None) -> Loaded:
     faults += more + check_structure(rows) + unfit
     if faults:
         raise TableErrors(list(dict.fromkeys(faults)))
-    return Loaded(frames, tuple(findings + remarks(frames)), _version(rows))
+    return Loaded(frames, tuple(findings), _version(rows))
 
 
 def typed(rows: Mapping[str, list[Row]], spoiled: set[Place]) -> tuple[dict[str, pd.DataFrame], list[str]]:
@@ -73,27 +80,33 @@ def typed(rows: Mapping[str, list[Row]], spoiled: set[Place]) -> tuple[dict[str,
     frames = {}
     for table, attributes in schema().items():
         items = rows.get(table, [])
-        columns: dict[str, list[object]] = {
+        columns: dict[str, Sequence[object]] = {
             name: [row.get(name) or attribute.default for row in items] for name, attribute in attributes.items()
         }
         columns["file"] = [row["file"] for row in items]
         if is_fact_table(table):
             columns |= {f"stated_{name}": columns[name] for name in ("value", "unit", "basis")}
             columns |= _converted(table, items, commodity, spoiled, faults)
-        frame = pd.DataFrame(columns, dtype=object)
-        frame["line"] = pd.array([int(row["line"]) for row in items], dtype="int64")
-        for column in ("value", "low", "high", "year", "order"):
-            if column in frame:
-                frame[column] = pd.Series([_number(cell) for cell in columns[column]], dtype=float)
-        frames[table] = frame
-        faults += _whole_faults(table, frame, spoiled)
+        columns["line"] = [int(row["line"]) for row in items]
+        frames[table] = pd.DataFrame({name: _series(name, cells) for name, cells in columns.items()})
+        faults += _whole_faults(table, frames[table], spoiled)
     return frames, faults
+
+
+def _series(name: str, cells: Sequence[object]) -> pd.Series:
+    if name == "line":
+        return pd.Series(cells, dtype="int64")
+    if name in NUMBERS:
+        return pd.Series([_number(cell) for cell in cells], dtype="float64")
+    return pd.Series(cells, dtype="object")
 
 
 def _number(cell: object) -> float:
     """The number of a cell; NaN where the cell is blank or is reported as a fault elsewhere."""
     if isinstance(cell, float):
         return cell
+    if not cell:
+        return nan
     try:
         return finite(str(cell))
     except ValueError:
@@ -110,22 +123,21 @@ def _converted(
     for row in items:
         unit, basis, name = row.get("unit", ""), row.get("basis", ""), row.get("commodity", "")
         item = commodity.get(name, {})
-        if (unit, basis, name) not in known:
+        found = known.get((unit, basis, name))
+        if found is None:
             try:
-                known[unit, basis, name] = conversion(
-                    kind, unit, basis, item.get("mass", "product"), item.get("element", "")
-                )
+                found = conversion(kind, unit, basis, item.get("mass", "product"), item.get("element", ""))
             except UnitError as error:
-                known[unit, basis, name] = str(error)
-        found = known[unit, basis, name]
+                found = str(error)
+            known[unit, basis, name] = found
         factor, inside = (nan, unit) if isinstance(found, str) else found
         numbers = [_number(row.get(column, "")) * factor for column in ("value", "low", "high")]
         # A row with a wrong cell, or of a commodity with one, is reported there and not judged further.
-        if (row["file"], row["line"]) not in spoiled and (item.get("file"), item.get("line")) not in spoiled:
+        if (row["file"], row["line"]) not in spoiled and (item.get("file", ""), item.get("line", "")) not in spoiled:
             if isinstance(found, str):
                 faults.append(f"{row['file']}:{row['line']} unit: {found}")
             else:
-                faults += _range_faults(table, row, numbers)
+                faults += _range_faults(table, row, numbers, inside)
         for column, cell in zip(("value", "low", "high"), numbers, strict=True):
             columns[column].append(cell)
         columns["unit"].append(inside)
@@ -133,7 +145,7 @@ def _converted(
     return columns
 
 
-def _range_faults(table: str, row: Row, numbers: list[float]) -> list[str]:
+def _range_faults(table: str, row: Row, numbers: list[float], inside: str) -> list[str]:
     value, low, high = numbers
     slack = 1e-9 * abs(value)
     found: list[tuple[str, str]] = []
@@ -141,18 +153,22 @@ def _range_faults(table: str, row: Row, numbers: list[float]) -> list[str]:
         found.append(("low", "is above value; correct the range."))
     if high < value - slack:
         found.append(("high", "is below value; correct the range."))
-    if table not in SIGNED:
+    if table not in SIGNED and any(number < 0 for number in numbers):
         found += [
             (column, "is negative; a quantity cannot be.")
             for column, number in zip(("value", "low", "high"), numbers, strict=True)
             if number < 0
         ]
-    if VALUE_KIND[table] == "share" and table != "tariffs":
-        found += [
-            (column, "is a share above 1; state a share, or % as the unit.")
-            for column, number in zip(("value", "low", "high"), numbers, strict=True)
-            if number > 1.0 + 1e-9
-        ]
+    wanted, most = RULES.get(row.get("rule", row.get("limit", "")), ("", nan)) if table in RULED else ("", nan)
+    if wanted and inside != wanted:
+        found.append(("unit", f"does not fit this rule, which is in {wanted}."))
+    elif VALUE_KIND[table] == "share" and table != "tariffs":
+        most = 1.0
+    found += [
+        (column, f"is a share above {most:g}; state a share, or % as the unit.")
+        for column, number in zip(("value", "low", "high"), numbers, strict=True)
+        if number > most + 1e-9
+    ]
     if row.get("confidence") == "assumed" and (isnan(low) or isnan(high)):
         found.append(("value", "is assumed without low and high; state the range."))
     return [
@@ -174,32 +190,6 @@ def _whole_faults(table: str, frame: pd.DataFrame, spoiled: set[Place]) -> list[
                 f"correct them or add the missing row."
             )
     return faults
-
-
-def remarks(frames: Mapping[str, pd.DataFrame]) -> list[str]:
-    """Findings that do not stop the loading: basket sums as printed, output above capacity, sites without output."""
-    found = []
-    baskets = frames["baskets"]
-    for (deposit, _), group in preferred(baskets, keys_of("baskets")).groupby(["deposit", "country"], sort=True):
-        total = float(group["value"].sum())
-        if abs(total - 1.0) > WHOLE_TOLERANCE:
-            first = group.iloc[0]
-            found.append(
-                f"{first['file']}:{first['line']} the basket of {deposit} sums to {100 * total:.1f} % as stated."
-            )
-    made, able = (preferred(frames[table], keys_of(table)).set_index("site") for table in ("production", "capacities"))
-    for site, row in made.iterrows():
-        most = max(float(able.at[site, "value"]), float(able.at[site, "high"])) if site in able.index else nan
-        if row["value"] > most * (1 + 1e-9):
-            found.append(
-                f"{row['file']}:{row['line']} {site} makes {row['value']:,.4g} t/yr, above its capacity {most:,.4g}."
-            )
-    for place in frames["sites"].to_dict("records"):
-        if place["status"] == "operating" and place["site"] not in made.index:
-            found.append(
-                f"{place['file']}:{place['line']} {place['site']} operates, but no output is stated; it stays absent."
-            )
-    return found
 
 
 def _overlaid(rows: Rows, extra: Rows) -> tuple[Rows, list[str]]:
@@ -230,10 +220,24 @@ def _version(rows: Mapping[str, list[Row]]) -> str:
     return digest.hexdigest()[:12]
 
 
+def preferred_positions(frame: pd.DataFrame, keys: Iterable[str]) -> list[int]:
+    """Positions of one row per key: the preferred one where several sources speak, in the order of the index."""
+    columns = [frame[key].tolist() for key in keys]
+    kept: dict[tuple[object, ...], int] = {}
+    wanted = [cell == "yes" for cell in frame["preferred"].tolist()]
+    sure: set[tuple[object, ...]] = set()
+    for position, key in enumerate(zip(*columns, strict=True)):
+        if key not in kept or (wanted[position] and key not in sure):
+            kept[key] = position
+            if wanted[position]:
+                sure.add(key)
+    index = frame.index.tolist()
+    return sorted(kept.values(), key=lambda position: index[position])
+
+
 def preferred(frame: pd.DataFrame, keys: Iterable[str]) -> pd.DataFrame:
     """One row per key: the preferred one where several sources speak."""
-    order = frame.assign(_rank=(frame["preferred"] != "yes").astype(int)).sort_values("_rank", kind="stable")
-    return order.drop_duplicates(list(keys)).drop(columns="_rank").sort_index()
+    return frame.iloc[preferred_positions(frame, keys)]
 
 
 def main(arguments: list[str]) -> int:

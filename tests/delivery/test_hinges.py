@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-import sys
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parent))
-from hand_worlds import effects, magnets, world
 
 from orebridge.build import build_network
 from orebridge.delivery.hinges import (
@@ -30,6 +25,8 @@ from orebridge.delivery.warm import Warm, case_of, own_use, total
 from orebridge.network import Assumption, SupplyNetwork
 from orebridge.shocks import Effects, Trace, effects_of, load_shock
 from orebridge.world import load_world
+
+from .hand_worlds import effects, magnets, world
 
 BAN = effects(
     ("shipment_share", "metal:CHN>BBB", 1, 4, 0.1),

@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-import sys
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parent))
-from hand_worlds import effects, magnets
 
 from orebridge.delivery.marginal import COLUMNS, marginal_values, value_per_tonne
 from orebridge.delivery.modes import prepare, weighted_loss
@@ -19,6 +14,8 @@ from orebridge.delivery.warm import Warm, case_of
 from orebridge.errors import NotOptimal
 from orebridge.network import SupplyNetwork
 from orebridge.shocks import Effects
+
+from .hand_worlds import effects, magnets
 
 BAN = effects(("shipment_share", "metal:CHN>BBB", 1, 6, 0.0))
 

@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
-import sys
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parent))
-from hand_worlds import effects, magnets, world
-
 from orebridge.delivery.limits import horizon_for, limits_of
 from orebridge.delivery.model import Model
 from orebridge.delivery.modes import four_ways, prepare, weighted_loss
-from orebridge.delivery.treaty import rights, transfers
-from orebridge.delivery.unaided import Flows, simulate_unaided
+from orebridge.delivery.past import Flows
+from orebridge.delivery.treaty import net_imports, rights, transfers
+from orebridge.delivery.unaided import simulate_unaided
 from orebridge.network import SupplyNetwork
 from orebridge.program import Family
 from orebridge.shocks import Effects, no_effects
+
+from .hand_worlds import effects, magnets, world
 
 WAYS = ("alone", "treaty", "joint")
 BAN = effects(
@@ -117,6 +115,48 @@ def test_worked_check_of_nesting_with_stock_worth_nothing() -> None:
     assert ways.flows["alone"].unmet.sum(1) == pytest.approx([0.0, 3.0], abs=1e-4)
     assert ways.flows["joint"].unmet.sum() == pytest.approx(2.0, abs=1e-4)
     assert ways.plans["alone"].loss_usd() - ways.plans["joint"].loss_usd() == pytest.approx(1e6, rel=1e-3)
+
+
+def test_alone_an_outsiders_shortage_is_divided_between_members() -> None:
+    """CHN makes 10 t instead of 16 in month 1, so 5 t each leave in month 2 (no plan: pro rata) and arrive in month 3.
+
+    Alone BBB cannot have what AAA could spare of that pool (AAA has 4 t in stock): 3 t unmet. Joint: 2 t.
+    """
+    outage = effects(("capacity_share", "mine@CHN", 1, 1, 10 / 16))
+    ways = four_ways(pool(0.0), outage, 4, WAYS)
+    assert ways.flows["unaided"].unmet.sum(1) == pytest.approx([0.0, 3.0], abs=1e-6)
+    assert ways.flows["alone"].unmet.sum(1) == pytest.approx([0.0, 3.0], abs=1e-4)
+    assert ways.flows["joint"].unmet.sum() == pytest.approx(2.0, abs=1e-4)
+
+
+def test_alone_separates_by_member() -> None:
+    """The loss of a member alone is the same whether or not its ally can plan at all (its ally's plants closed to change)."""
+    network = magnets(spare=1.3)
+    alone = four_ways(network, BAN, 8, ("alone",)).plans["alone"]
+    for member, other in (("AAA", "BBB"), ("BBB", "AAA")):
+        sites = network.sites
+        fixed = sites.assign(capacity=np.where(sites["country"] == other, sites["base"], sites["capacity"]))
+        by_itself = four_ways(replace(network, sites=fixed), BAN, 8, ("alone",)).plans["alone"]
+        assert by_itself.loss_usd(member) == pytest.approx(alone.loss_usd(member), rel=1e-4, abs=10)
+
+
+def test_an_outsiders_essential_use_does_not_come_before_a_members_general_use() -> None:
+    """CHN makes half. AAA (general) may win over what OUT (essential) would get: 5 t of its own pool and 5 t more.
+
+    Ranked by tier alone, AAA would give up its 5 t for OUT's essential use, though outsiders weigh 1 %.
+    """
+    network = world(
+        ["metal@AAA", "metal@CHN", "metal@OUT"],
+        [("mine@CHN", {"metal@CHN": 1.0}, 20.0, 1)],
+        [("metal", "CHN", "AAA", 10.0), ("metal", "CHN", "OUT", 10.0)],
+        demands=[("metal@AAA", "general", 10.0), ("metal@OUT", "essential", 10.0)],
+        members=("AAA",),
+        theta=1.0,
+    )
+    outage = effects(("capacity_share", "mine@CHN", 1, 4, 0.5))
+    ways = four_ways(network, outage, 6, ("alone",))
+    assert ways.flows["unaided"].unmet[0].sum() == pytest.approx(4 * 5.0)
+    assert ways.flows["alone"].unmet[0].sum() == pytest.approx(0.0, abs=1e-4)
 
 
 def test_worked_check_of_nesting_with_stock_at_full_price() -> None:
@@ -245,3 +285,58 @@ def test_a_locked_stock_stays_whole() -> None:
     k = list(net.stockpiles["stockpile"]).index("industry:metal@BBB")
     assert flows.stock[k, :6] == pytest.approx(np.full(6, 3.0))
     assert flows.unmet[2:5, 3].sum() > 0
+
+
+def test_net_imports_count_all_forms_in_tonnes_of_product() -> None:
+    """AAA buys 4 t of metal (1 t each for a magnet) and sells 1 t of magnets: 3. BBB buys 4 and 1: 5."""
+    assert net_imports(magnets(), "magnet") == pytest.approx({"AAA": 3.0, "BBB": 5.0})
+
+
+def test_a_public_stock_opens_late_keeps_its_floor_and_gives_so_much_a_month() -> None:
+    """AAA uses 10 t a month, all from CHN, which sends nothing in months 1-5, so months 2-6 are short.
+
+    Of 30 t held, 10 t are never released; the stock opens 3 months into the shock and gives 6 t a month: 6 t in months
+    4, 5 and 6 would be 18 t, and 20 t are free. Unmet 10 + 10 + 4 + 4 + 4 = 32 t, with a plan or without. Bought back
+    at 2 t a month from what CHN sends beyond need: nothing (theta 0), so 12 t are left.
+    """
+    network = world(
+        ["metal@AAA", "metal@CHN"],
+        [("mine@CHN", {"metal@CHN": 1.0}, 10.0, 1)],
+        [("metal", "CHN", "AAA", 10.0)],
+        {"metal@AAA": 30.0},
+        [("metal@AAA", "general", 10.0)],
+        members=("AAA",),
+        theta=0.0,
+    )
+    own = (network.stockpiles["commodity"] == "metal") & (network.stockpiles["country"] == "AAA")
+    piles = network.stockpiles.assign(holder=np.where(own, "government", "industry"))
+    for column, value in {"floor": 10.0, "release": 6.0, "opens_after": 3, "refill": 2.0}.items():
+        piles.loc[own, column] = value
+    network = replace(network, stockpiles=piles)
+    ban = effects(("shipment_share", "metal:CHN>AAA", 1, 5, 0.0))
+    ways = four_ways(network, ban, 8, ("alone",))
+    for way in ("unaided", "alone"):
+        short = ways.flows[way].unmet[0, :8]
+        assert short == pytest.approx([0, 10, 10, 4, 4, 4, 0, 0], abs=1e-4), way
+        assert ways.flows[way].stock[0, -1] == pytest.approx(12.0, abs=1e-4), way
+
+
+def test_a_public_stock_is_bought_back_no_faster_than_its_rule() -> None:
+    """As above with theta 1 and 10 t a month from CHN to OUT: what AAA wins over refills 2 t a month at most."""
+    network = world(
+        ["metal@AAA", "metal@CHN", "metal@OUT"],
+        [("mine@CHN", {"metal@CHN": 1.0}, 20.0, 1)],
+        [("metal", "CHN", "AAA", 10.0), ("metal", "CHN", "OUT", 10.0)],
+        {"metal@AAA": 30.0},
+        [("metal@AAA", "general", 10.0), ("metal@OUT", "general", 10.0)],
+        members=("AAA",),
+        theta=1.0,
+        outsider_weight=0.0,
+        price=1e5,
+    )
+    own = network.stockpiles["country"] == "AAA"
+    network = replace(network, stockpiles=network.stockpiles.assign(refill=np.where(own, 2.0, np.inf)))
+    ways = four_ways(network, effects(("shipment_share", "metal:CHN>AAA", 1, 2, 0.0)), 8, ("alone",))
+    stock = ways.flows["alone"].stock[0]
+    assert np.diff(stock).max() == pytest.approx(2.0, abs=1e-4)
+    assert ways.flows["alone"].unmet[0].max() < 1e-6

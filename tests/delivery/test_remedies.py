@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-import sys
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parent))
-from hand_worlds import effects, magnets, world
 
 from orebridge.build import build_network
 from orebridge.delivery.levers import Bench, Lever
@@ -22,6 +17,8 @@ from orebridge.delivery.warm import Warm, total
 from orebridge.network import SupplyNetwork
 from orebridge.shocks import Effects, effects_of, load_shock
 from orebridge.world import load_world
+
+from .hand_worlds import effects, magnets, world
 
 BAN = effects(
     ("shipment_share", "metal:CHN>BBB", 1, 6, 0.1),

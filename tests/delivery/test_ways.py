@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 from orebridge.delivery.limits import horizon_for, limits_of
 from orebridge.delivery.model import Model
 from orebridge.delivery.modes import four_ways, weighted_loss
+from orebridge.delivery.past import Flows
 from orebridge.delivery.stages import solve_single, solve_staged
 from orebridge.delivery.treaty import rights
-from orebridge.delivery.unaided import Flows, simulate_unaided
+from orebridge.delivery.unaided import simulate_unaided
 from orebridge.errors import NetworkError, ShockError
 from orebridge.network import SupplyNetwork
 from orebridge.shocks import Effects, no_effects

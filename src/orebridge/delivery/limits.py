@@ -24,10 +24,11 @@ _WHERE = {
 
 @dataclass(frozen=True)
 class Horizon:
-    """Reported months 1..reported and a shock-free tail that is never reported."""
+    """Reported months and a shock-free tail that is never reported; a plan made later starts with month `first`."""
 
     reported: int
     tail: int
+    first: int = 1
 
     @property
     def months(self) -> int:
@@ -36,13 +37,17 @@ class Horizon:
 
     @property
     def labels(self) -> npt.NDArray[np.int64]:
-        """Month numbers 1..months."""
-        return np.arange(1, self.months + 1)
+        """Month numbers, counted from the start of the first plan."""
+        return self.first + np.arange(self.months)
+
+    def later(self, first: int) -> Horizon:
+        """The rest of this horizon from month `first` on."""
+        return Horizon(self.reported - (first - self.first), self.tail, first)
 
 
 def horizon_for(network: SupplyNetwork, reported: int) -> Horizon:
     """Tail of at least the longest lead chain plus the refill time (assumption `tail_months`)."""
-    longest = int(network.activities["lag"].max()) + int(network.routes["lag"].max())
+    longest = sum(int(frame["lag"].max()) if len(frame) else 0 for frame in (network.activities, network.routes))
     return Horizon(reported, max(int(network.assumption("tail_months")), 2 * longest))
 
 
@@ -55,6 +60,15 @@ class Limits:
     site_share: Floats
     demand: Floats
     release_share: Floats
+
+    def later(self, gone: int) -> Limits:
+        """The same without the first `gone` months."""
+        return Limits(
+            *(
+                array[:, gone:]
+                for array in (self.route_share, self.premium, self.site_share, self.demand, self.release_share)
+            )
+        )
 
     @property
     def touched(self) -> bool:
@@ -85,6 +99,10 @@ def limits_of(network: SupplyNetwork, effects: Effects, horizon: Horizon) -> Lim
         inside = month <= horizon.reported
         arrays[str(name)][at[inside], month[inside] - 1] = group["value"].to_numpy()[inside]
     demand = network.demands["D"].to_numpy()[:, None] * arrays["demand_factor"]
+    # A public stock opens a while after the shock begins: somebody must decide, and tender.
+    first = int(frame["month"].min()) if len(frame) else horizon.months + 1
+    shut = horizon.labels[None, :] < first + network.stockpiles["opens_after"].to_numpy(dtype=int)[:, None]
+    arrays["stock_release_share"][shut & (network.stockpiles["opens_after"] > 0).to_numpy()[:, None]] = 0.0
     return Limits(
         arrays["shipment_share"], arrays["premium_usd"], arrays["capacity_share"], demand, arrays["stock_release_share"]
     )

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from orebridge.delivery.blocks import activity, balance, demand, shipments, stocks
 from orebridge.delivery.limits import Horizon, Limits
-from orebridge.delivery.unaided import Flows
+from orebridge.delivery.past import Flows, Past, base_year
 from orebridge.network import SupplyNetwork
 from orebridge.program import Family, Program, Solution
 
@@ -20,7 +20,11 @@ BLOCKS = (activity.add, shipments.add, stocks.add, demand.add, balance.add)
 
 @dataclass
 class Model:
-    """A program over one chain. `coalition`: the members whose shipments to each other are decisions."""
+    """A program over one chain.
+
+    `coalition`: the members whose shipments to each other are decisions; `past`: what was under way before the first
+    month (default: the base year).
+    """
 
     network: SupplyNetwork
     limits: Limits
@@ -29,6 +33,8 @@ class Model:
     coalition: frozenset[str]
     name: str
     transfers: Floats | None = None
+    past: Past | None = None
+    before: Past = field(init=False)
     program: Program = field(init=False)
     activity: Family = field(init=False)
     activity_extra: Family = field(init=False)
@@ -46,6 +52,7 @@ class Model:
     need: Floats = field(init=False)
 
     def __post_init__(self) -> None:
+        self.before = self.past or base_year(self.network)
         self.program = Program(self.name)
         for add in BLOCKS:
             add(self)
@@ -85,7 +92,9 @@ def loss_weights(network: SupplyNetwork) -> Floats:
 
 
 def stock_weights(network: SupplyNetwork) -> Floats:
-    """USD per tonne missing from each stockpile at the end (0 where no price is stated)."""
-    price = np.nan_to_num(network.stockpiles["replacement_usd"].to_numpy(dtype=float))
-    result: Floats = price * network.assumption("terminal_share")
+    """USD per tonne missing from each stockpile at the end (0 where no price is stated; outsiders' at their weight)."""
+    piles = network.stockpiles
+    price = np.nan_to_num(piles["replacement_usd"].to_numpy(dtype=float)) * network.assumption("terminal_share")
+    ours = piles["country"].isin(network.members).to_numpy()
+    result: Floats = np.where(ours, price, price * network.assumption("outsider_weight"))
     return result

@@ -8,68 +8,231 @@ joint    shipments between members are decisions too; no member and not the grou
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from itertools import combinations
 
 import numpy as np
+import pandas as pd
 
 from orebridge.delivery.limits import Horizon, Limits, horizon_for, limits_of, restrict_to
 from orebridge.delivery.model import Model, discount, stock_weights
+from orebridge.delivery.past import Flows, Past, base_year
 from orebridge.delivery.stages import solve_single, solve_staged
 from orebridge.delivery.treaty import transfers
-from orebridge.delivery.unaided import Flows, simulate_unaided
+from orebridge.delivery.unaided import simulate_unaided
 from orebridge.network import SupplyNetwork
-from orebridge.results import Plan, make_plan, member_loss
+from orebridge.results import WAYS, Plan, make_plan, member_loss
 from orebridge.shocks import Effects
 from orebridge.trace import split_by_origin
+
+MOST_MEMBERS = 5  # beyond it the number of coalitions to solve is not worth the wait
+Coalition = frozenset[str]
 
 
 @dataclass(frozen=True)
 class ChainWays:
-    """The ways of one chain, with the network (origin classes split where a shock asks) they were solved on."""
+    """The ways of one chain, with the network (origin classes split where a shock asks) they were solved on.
+
+    `coalition_usd`: least loss of all members, in USD, where the members of a coalition plan together and the others
+    alone (nobody: alone), before fairness gives anything up. `kept_usd`: the same for all members together if nobody's
+    stock may ever be below its course alone. Both are there with a joint plan only.
+    """
 
     network: SupplyNetwork
     limits: Limits
     horizon: Horizon
     plans: dict[str, Plan]
     flows: dict[str, Flows]
+    kept_usd: float | None = None
+    coalition_usd: dict[Coalition, float] = field(default_factory=dict)
 
 
 def prepare(network: SupplyNetwork, effects: Effects, months: int) -> tuple[SupplyNetwork, Limits, Horizon, Flows]:
     """One chain's network with origin classes, its limits, horizon and unaided course."""
-    own = restrict_to(effects, network)
-    for trace in own.traces:
-        network, own = split_by_origin(network, own, trace)
+    network, own = _split(network, effects)
     horizon = horizon_for(network, months)
     limits = limits_of(network, own, horizon)
     return network, limits, horizon, simulate_unaided(network, limits, horizon)
 
 
-def four_ways(network: SupplyNetwork, effects: Effects, months: int, ways: tuple[str, ...]) -> ChainWays:
-    """Solve the ways asked for over one chain (unaided always; joint needs alone)."""
+def _split(network: SupplyNetwork, effects: Effects) -> tuple[SupplyNetwork, Effects]:
+    own = restrict_to(effects, network)
+    for trace in own.traces:
+        network, own = split_by_origin(network, own, trace)
+    return network, own
+
+
+def four_ways(
+    network: SupplyNetwork, effects: Effects, months: int, ways: tuple[str, ...], workers: int = 2
+) -> ChainWays:
+    """Solve the ways asked for over one chain (unaided always; joint needs alone), all knowing `effects` from month 1.
+
+    With `joint` it also finds what coordination is worth without lent stock, and what every sub-coalition of three to
+    `MOST_MEMBERS` members could do. Programs that do not need each other run on `workers` threads; the answer is the
+    same for any number.
+    """
     network, limits, horizon, unaided = prepare(network, effects, months)
-    members = network.members
-    plans = {"unaided": make_plan("unaided", network, limits, horizon, unaided)}
-    flows = {"unaided": unaided}
+    solver = _Solver(network, limits, horizon, unaided)
+    done: dict[str, _Done] = {"unaided": _Done(unaided, {}, math.nan)}
+    if "alone" in ways or "joint" in ways:
+        done["alone"] = solver.plan("alone")
+    jobs: dict[str, Callable[[], _Done]] = {}
+    if "treaty" in ways:
+        moved = solver.owed()
+        if moved is None and "alone" in done:
+            done["treaty"] = done["alone"]  # the rule moves nothing: each member is as if alone
+        else:
+            jobs["treaty"] = lambda: solver.plan("treaty", moved=moved)
+    coalitions: list[Coalition] = []
+    everyone = frozenset(network.members)
+    if "joint" in ways:
+        jobs["joint"] = lambda: solver.plan("joint", everyone, done["alone"].flows)
+        if 3 <= len(everyone) <= MOST_MEMBERS:
+            sizes = range(2, len(everyone))
+            coalitions = [frozenset(c) for size in sizes for c in combinations(sorted(everyone), size)]
+    with ThreadPoolExecutor(workers) as pool:  # the solver works outside the interpreter's lock
+        running = {way: pool.submit(job) for way, job in jobs.items()}
+        kept = pool.submit(solver.loss, everyone, done["alone"].flows, True) if "joint" in ways else None
+        parts = {c: pool.submit(solver.loss, c, done["alone"].flows) for c in coalitions}
+        done |= {way: run.result() for way, run in running.items()}
+    worth = {c: run.result() for c, run in parts.items()}
+    if "joint" in ways:
+        worth |= {frozenset(): done["alone"].usd, everyone: done["joint"].usd}
+    order = [way for way in WAYS if way in done]
+    plans = {way: make_plan(way, network, limits, horizon, done[way].flows, done[way].stages) for way in order}
+    flows = {way: done[way].flows for way in order}
+    return ChainWays(network, limits, horizon, plans, flows, kept.result() if kept else None, worth)
 
-    def model(way: str, coalition: frozenset[str], moved: np.ndarray | None = None) -> Model:
-        return Model(network, limits, horizon, unaided, coalition, f"{way}/{'+'.join(network.chains)}", moved)
 
-    for way in ("alone", "treaty", "joint"):
-        if way not in ways:
-            continue
-        moved = transfers(network, limits, horizon, unaided) if way == "treaty" else None
-        if moved is not None and moved.max(initial=0.0) < 1e-9 and "alone" in flows:
-            flows[way] = flows["alone"]  # the rule moves nothing: each member is as if alone
-            plans[way] = make_plan(way, network, limits, horizon, flows[way], plans["alone"].stages)
-            continue
-        built = model(way, frozenset(members) if way == "joint" else frozenset(), moved)
+def rolled_ways(
+    network: SupplyNetwork, beliefs: Sequence[tuple[int, Effects]], perfect: ChainWays, ways: tuple[str, ...]
+) -> ChainWays:
+    """The same ways planned anew each time the news changes, knowing only what is declared by then.
+
+    `beliefs` are those of `shocks.beliefs_of`; `perfect` is the answer with the whole shock known. Each plan is carried
+    out until the next news; the next one starts from where it left the stocks, the plants and the ships. Worths of
+    coalitions are those of `perfect`. Nothing forces joint below alone here: either may be wrong-footed by the news.
+    """
+    horizon, truth = perfect.horizon, perfect.limits
+    believed = []
+    for month, effects in beliefs:
+        split, own = _split(network, effects)
+        believed.append((month, limits_of(split, own, horizon)))
+    net = perfect.network
+    flows = {"unaided": perfect.flows["unaided"]}
+    plans = {"unaided": perfect.plans["unaided"]}
+    for way in ways:
+        stages: dict[str, float] = {}
+        past, course = base_year(net), None
+        for number, (month, limits) in enumerate(believed):
+            gone = month - 1
+            left, later = limits.later(gone), horizon.later(month)
+            solver = _Solver(net, left, later, simulate_unaided(net, left, later, past), past)
+            done = solver.next_plan(way)
+            until = believed[number + 1][0] - month if number + 1 < len(believed) else later.months
+            carried = done.flows.first(until)
+            past = past.after(carried)
+            course = carried if course is None else course.then(carried)
+            stages |= {f"{name} (from month {month})" if gone else name: v for name, v in done.stages.items()}
+        assert course is not None
+        flows[way] = course
+        plans[way] = make_plan(way, net, truth, horizon, course, stages)
+    return ChainWays(net, truth, horizon, plans, flows, perfect.kept_usd, perfect.coalition_usd)
+
+
+def news_of(network: SupplyNetwork, beliefs: Sequence[tuple[int, Effects]]) -> list[tuple[int, Effects]]:
+    """The beliefs about this network's own parts, without months in which nothing new is known about them."""
+    kept: list[tuple[int, Effects]] = []
+    for month, effects in beliefs:
+        own = restrict_to(effects, network)
+        ahead = own.frame[own.frame["month"] >= month]
+        if kept:
+            before = kept[-1][1].frame
+            if before[before["month"] >= month].to_dict("list") == ahead.to_dict("list"):
+                continue
+        kept.append((month, own))
+    return kept
+
+
+@dataclass(frozen=True)
+class _Done:
+    """Flows of a way, the values of its stages, and its least loss before fairness (USD)."""
+
+    flows: Flows
+    stages: dict[str, float]
+    usd: float
+
+
+@dataclass(frozen=True)
+class _Solver:
+    """Plans over one prepared chain."""
+
+    network: SupplyNetwork
+    limits: Limits
+    horizon: Horizon
+    unaided: Flows
+    past: Past | None = None
+
+    def owed(self) -> np.ndarray | None:
+        """Tonnes the treaty moves, by route and month; None if it moves nothing."""
+        moved = transfers(self.network, self.limits, self.horizon, self.unaided)
+        return moved if moved.max(initial=0.0) >= 1e-9 else None
+
+    def next_plan(self, way: str) -> _Done:
+        """A plan of `way` from where things stand; joint is held to what each could do alone from there."""
         if way == "joint":
-            alone = member_loss(network, limits, horizon, flows["alone"])
-            _not_worse(built, alone.groupby("member")["usd"].sum().to_dict())
-        staged = solve_staged(built)
-        flows[way] = built.flows(staged.solution)
-        plans[way] = make_plan(way, network, limits, horizon, flows[way], staged.values)
-    return ChainWays(network, limits, horizon, plans, flows)
+            return self.plan("joint", frozenset(self.network.members), self.plan("alone").flows)
+        return self.plan(way, moved=self.owed() if way == "treaty" else None)
+
+    def plan(
+        self, way: str, coalition: Coalition = frozenset(), alone: Flows | None = None, moved: np.ndarray | None = None
+    ) -> _Done:
+        """A way through all stages; with `alone` nobody may lose more than there."""
+        model = self._model(way, coalition, alone, moved)
+        staged = solve_staged(model)
+        return _Done(model.flows(staged.solution), staged.stages, self._usd(model.flows(staged.least_loss)))
+
+    def loss(self, coalition: Coalition, alone: Flows, keep_stock: bool = False) -> float:
+        """Least loss of all members in USD where the coalition plans together, by the weighted solve."""
+        model = self._model("+".join(sorted(coalition)), coalition, alone, None)
+        if keep_stock:
+            _keep_stock(model, alone)
+        return self._usd(model.flows(solve_single(model)))
+
+    def _model(self, way: str, coalition: Coalition, alone: Flows | None, moved: np.ndarray | None) -> Model:
+        name = f"{way}/{'+'.join(self.network.chains)}"
+        model = Model(self.network, self.limits, self.horizon, self.unaided, coalition, name, moved, self.past)
+        if alone is not None:
+            usd = self._member_loss(alone).groupby("member")["usd"].sum(min_count=1)
+            _not_worse(model, {str(member): float(value) for member, value in usd.items()})
+        return model
+
+    def _usd(self, flows: Flows) -> float:
+        return float(self._member_loss(flows)["usd"].sum(skipna=False))
+
+    def _member_loss(self, flows: Flows) -> pd.DataFrame:
+        return member_loss(self.network, self.limits, self.horizon, flows)
+
+
+def _keep_stock(model: Model, alone: Flows) -> None:
+    """Rows `kept stock`: no holding of a member is ever below its course alone, so nothing is lent, not even in time."""
+    piles = model.network.stockpiles
+    ours = piles[piles["country"].isin(model.network.members)]
+    for _, group in ours.groupby(["holder", "country", "commodity"]):
+        at = group.index.to_numpy()
+        least = alone.stock[at].sum(0)
+        if least.max(initial=0.0) < 1e-9:
+            continue
+        # The solver keeps limits to 1e-7; a hair below the course alone keeps that course feasible.
+        limit = np.maximum(least - 1e-6 * np.maximum(1.0, least), 0.0)
+        rows = model.program.rows(
+            f"kept stock {group['stockpile'].iloc[0]}", {"month": model.horizon.labels}, limit, np.inf
+        )
+        for family in (model.stock, model.stock_extra):
+            model.program.terms(rows.ids[None, :], family.ids[at], 1.0)
 
 
 def _not_worse(model: Model, alone: dict[str, float]) -> None:
@@ -85,7 +248,7 @@ def _not_worse(model: Model, alone: dict[str, float]) -> None:
         ids = np.concatenate([model.unmet.ids[rows, :months].ravel(), model.shortfall.ids[piles]])
         costs = np.concatenate([(value[rows, None] * weight[None, :]).ravel(), stock_weights(net)[piles]]) / 1e6
         keep = costs > 0
-        model.program.add_row(f"no_member_worse {member}", ids[keep], costs[keep], upper=most / 1e6 * (1 + 1e-7) + 1e-6)
+        model.program.add_row(f"no_member_worse {member}", ids[keep], costs[keep], upper=most / 1e6 * (1 + 1e-7) + 5e-7)
 
 
 def weighted_loss(network: SupplyNetwork, effects: Effects, months: int, way: str) -> float:

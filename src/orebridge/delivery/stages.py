@@ -1,7 +1,8 @@
 """The objective, lexicographic: loss by tier, fairness, end stocks, level shortage, least change, one answer.
 
-A  per tier, defence first: least sum of discounted value x unmet (outsiders at their weight)
-B  within (1 + epsilon) of each tier's loss: least largest *excess* shortfall of a member's product, then the next
+A  per tier, defence first: least sum of discounted value x unmet (outsiders at their weight, with the general tier)
+B  joint only, within (1 + epsilon) of each tier's loss: least largest *excess* shortfall of a member's product, then
+   the next; a member by itself has nobody to be fair to
 C  least end-of-horizon stock shortfall at replacement value
 D  least largest monthly shortage share (level it)
 E  least cost of change against base-year shipments, activity and stock
@@ -18,24 +19,38 @@ import numpy as np
 import numpy.typing as npt
 
 from orebridge.delivery.model import TIERS, Model, discount, loss_weights, stock_weights
+from orebridge.network import ORIGIN_KIND
 from orebridge.program import Family, Solution
 
 Floats = npt.NDArray[np.float64]
 CUT = 1e-6
-Costs = list[tuple[npt.NDArray[np.int64], Floats]]
+NOTHING = 1e-7  # million USD below which a tier loses nothing
+PRICED = 1e-6  # reduced costs and duals above this count as non-zero (the solver's own tolerance is 1e-7)
+TIE = 1e-3  # USD per tonne
+EVEN = 1e-4  # excess shortfall (share of demand) below which nobody is treated unfairly
+Costs = list[tuple[npt.NDArray[np.int32], Floats]]
 
 
 @dataclass(frozen=True)
 class Staged:
-    """The final solution and the value of each stage by name (A defence, ..., E change)."""
+    """The final solution, the value of each stage by name (A defence, ..., E change), and the plan of least loss.
+
+    `least_loss` is what the weighted solve found before fairness gave anything up: the measure in which plans with
+    different fairness are compared.
+    """
 
     solution: Solution
-    values: dict[str, float]
+    stages: dict[str, float]
+    least_loss: Solution
 
 
 def tier_costs(model: Model, tier: str) -> Costs:
-    """Cost terms of stage A for one tier, in million USD."""
-    demands = np.flatnonzero((model.network.demands["tier"] == tier).to_numpy())
+    """Cost terms of stage A for one tier, in million USD; outsiders of every tier count with the general one.
+
+    Were an outsider's defence or essential use put before the members' general use, a member would give up any tonnes
+    of its own to spare outsiders one, whatever their weight.
+    """
+    demands = _rows(model, tier)
     weight = loss_weights(model.network)[demands, None] * discount(model.network, model.horizon.months)[None, :]
     return [(model.unmet.ids[demands], weight / 1e6)]
 
@@ -52,55 +67,120 @@ def solve_single(model: Model) -> Solution:
 
 def solve_staged(model: Model) -> Staged:
     """Solve the stages one after another; raises NotOptimal if any has no optimum."""
-    program, values = model.program, {}
-    short: list[str] = []
+    values: dict[str, float] = {}
+    both = solve_single(model)
+    solution = _least_loss(model, both, values)
+    _level(model, solution, values)
+    # E in USD with F below a cent on top: a cut over every column would be too ill-scaled to hold.
+    change = [(ids, weights * 1e6) for ids, weights in _change(model)]
+    model.program.minimise([*change, *_tie_break(model)])
+    solution = model.program.solve()
+    values["E change"] = solution.objective / 1e6
+    return Staged(solution, values, both)
+
+
+def _least_loss(model: Model, both: Solution, values: dict[str, float]) -> Solution:
+    """Stages A to C; afterwards the program allows no plan that does worse in any of them."""
+    program = model.program
+    lost = {tier: _value(tier_costs(model, tier), both) for tier in TIERS}
+    short = [tier for tier in TIERS if lost[tier] > NOTHING]
     cuts: dict[str, Family | None] = {}
-    epsilon = model.network.assumption("fairness_epsilon")
-    solution = solve_single(model)
+    solution = both
     for tier in TIERS:
         costs = tier_costs(model, tier)
         if not costs[0][0].size:
             continue
-        if np.abs(solution.values(model.unmet)[_rows(model, tier)]).max(initial=0.0) > 1e-7:
+        if tier in short:
             program.minimise(costs)
             solution = program.solve()
-            best = max(solution.objective, 0.0)
-        else:
-            best = 0.0
-        values[f"A {tier}"] = best
-        cuts[tier] = _cut(model, f"A {tier}", costs, best)
-        if best > 0 and len(groups(model, tier)) > 1:
-            short.append(tier)
-    for tier in short:
-        solution = _within_loss(model, tier, cuts[tier], values, epsilon)
+        values[f"A {tier}"] = max(_value(costs, solution), 0.0) if tier in short else 0.0
+        cuts[tier] = _cut(model, f"A {tier}", costs, values[f"A {tier}"])
+        if tier not in short:
+            program.set_bounds(model.unmet.ids[_rows(model, tier)], upper=_no_more(model, tier, both))
+    moved = False
+    if len(model.coalition) > 1:  # by itself a member has nobody to be fair to
+        epsilon = model.network.assumption("fairness_epsilon")
+        for tier in short:
+            moved |= _within_loss(model, tier, cuts[tier], values, epsilon, solution)
+    # The weighted solve is already best in A and, of all such plans, in C if no tier could do better by itself.
+    exact = all(lost[tier] <= values[f"A {tier}"] * (1.0 + 1e-9) + NOTHING for tier in short)
+    if exact and not moved:
+        _hold(model, both)
+        values["C end stock"] = _value(_end_stock(model), both)
+        return both
     program.minimise(_end_stock(model))
     solution = program.solve()
     values["C end stock"] = solution.objective
     _cut(model, "C end stock", _end_stock(model), solution.objective)
-    _level(model, solution, values)
-    # E in USD with F below a cent on top: a cut over every column would be too ill-scaled to hold.
-    change = [(ids, weights * 1e6) for ids, weights in _change(model)]
-    program.minimise([*change, *_tie_break(model)])
-    solution = program.solve()
-    values["E change"] = solution.objective / 1e6
-    return Staged(solution, values)
+    _hold(model, solution)
+    return solution
+
+
+def _value(costs: Costs, solution: Solution) -> float:
+    return float(sum((np.asarray(c) * solution.column_values[i]).sum() for i, c in costs))
+
+
+def _no_more(model: Model, tier: str, solution: Solution) -> Floats:
+    """Upper bounds that keep a tier without loss that way (rounding of the solver aside)."""
+    bound = model.program.columns_upper(model.unmet)[_rows(model, tier)]
+    result: Floats = np.minimum(bound, np.maximum(solution.values(model.unmet)[_rows(model, tier)], 0.0))
+    return result
+
+
+def _hold(model: Model, solution: Solution) -> None:
+    """Keep only plans as good as `solution` in its own objective.
+
+    By complementary slackness every optimal plan has each column of non-zero reduced cost at its bound and each row of
+    non-zero dual at its limit; fixing them there leaves exactly the optimal plans, and a much smaller program.
+    """
+    program, x = model.program, solution.column_values
+    for family in program.column_families.values():
+        ids = family.ids.ravel()
+        low, high = program.columns_lower(family).ravel(), program.columns_upper(family).ravel()
+        priced = np.abs(solution.reduced_costs[ids]) > PRICED
+        slack = 1e-6 * np.maximum(1.0, np.abs(x[ids]))
+        at_low = priced & (x[ids] <= low + slack)
+        at_high = priced & ~at_low & (x[ids] >= high - slack)
+        program.set_bounds(ids[at_low], upper=low[at_low])
+        program.set_bounds(ids[at_high], lower=high[at_high])
+    reached = program.matrix @ x
+    for family in program.row_families.values():
+        ids = family.ids.ravel()
+        if ids[0] >= len(solution.row_duals):
+            continue  # a cut added since
+        low, high = program.rows_lower(family).ravel(), program.rows_upper(family).ravel()
+        priced = (np.abs(solution.row_duals[ids]) > PRICED) & (low < high)
+        slack = 1e-6 * np.maximum(1.0, np.abs(reached[ids]))
+        at_low = priced & (reached[ids] <= low + slack)
+        at_high = priced & ~at_low & (reached[ids] >= high - slack)
+        program.set_rhs(ids[at_low], upper=low[at_low])
+        program.set_rhs(ids[at_high], lower=high[at_high])
 
 
 def _rows(model: Model, tier: str) -> npt.NDArray[np.intp]:
-    return np.flatnonzero((model.network.demands["tier"] == tier).to_numpy())
+    demands = model.network.demands
+    ours = demands["is_member"].to_numpy(dtype=bool)
+    own = (demands["tier"] == tier).to_numpy() & ours
+    return np.flatnonzero(own | ~ours if tier == "general" else own)
 
 
-def _within_loss(model: Model, tier: str, cut: Family | None, values: dict[str, float], epsilon: float) -> Solution:
-    """Stage B of one tier: give up at most epsilon of its loss for fairness, then take back what fairness did not need."""
+def _within_loss(
+    model: Model, tier: str, cut: Family | None, values: dict[str, float], epsilon: float, solution: Solution
+) -> bool:
+    """Stage B of one tier: give up at most epsilon of its loss for fairness, then take back what fairness did not need.
+
+    Returns whether the program changed: where nobody can be made better off, it did not.
+    """
     assert cut is not None
     best = values[f"A {tier}"]
     model.program.set_rhs(cut.ids, upper=best * (1.0 + epsilon) + 1e-7)
-    model.program.minimise(tier_costs(model, tier))
-    _fair(model, tier, model.program.solve(), values)
+    if not _fair(model, tier, solution, values):
+        model.program.set_rhs(cut.ids, upper=best * (1.0 + CUT) + 1e-7)
+        return False
     model.program.minimise(tier_costs(model, tier))
     solution = model.program.solve()
     model.program.set_rhs(cut.ids, upper=solution.objective * (1.0 + CUT) + 1e-7)
-    return solution
+    return True
 
 
 def _cut(model: Model, name: str, costs: Costs, best: float) -> Family | None:
@@ -118,18 +198,22 @@ def groups(model: Model, tier: str | None = None) -> dict[tuple[str, str], npt.N
     frame = demands[demands["is_member"].to_numpy(dtype=bool)]
     if tier is not None:
         frame = frame[frame["tier"] == tier]
-    return {(str(k[0]), str(k[1])): g.index.to_numpy() for k, g in frame.groupby(["country", "commodity"])}  # type: ignore[index]
+    return {(str(k[0]), str(k[1])): g.index.to_numpy() for k, g in frame.groupby(["country", "commodity"])}
 
 
-def _fair(model: Model, tier: str, solution: Solution, values: dict[str, float]) -> Solution:
-    """Stage B by rounds: the worst-off (member, product) is made as well off as possible, fixed, and so on."""
+def _fair(model: Model, tier: str, solution: Solution, values: dict[str, float]) -> bool:
+    """Stage B by rounds: the worst-off (member, product) is made as well off as possible, fixed, and so on.
+
+    Returns whether any row was added: none where no shortfall exceeds what that demand would have anyway.
+    """
     program, months = model.program, model.horizon.reported
     parts = groups(model, tier)
     wanted = {key: float(model.limits.demand[rows, :months].sum()) for key, rows in parts.items()}
     unmet = solution.values(model.unmet)
     parts = {key: rows for key, rows in parts.items() if wanted[key] > 0}
+    values[f"B {tier}"] = 0.0
     if len(parts) < 2:
-        return solution
+        return False
     least = {}
     for key, rows in parts.items():
         if unmet[rows, :months].sum() < 1e-9:
@@ -137,9 +221,10 @@ def _fair(model: Model, tier: str, solution: Solution, values: dict[str, float])
             continue
         with program.changed():
             program.minimise([(model.unmet.ids[rows, :months], np.full((len(rows), months), 1.0))])
-            least[key] = max(program.solve().objective, 0.0) / wanted[key]
+            least[key] = max(program.solve(interior=True).objective, 0.0) / wanted[key]
     open_keys = {key for key, floor in least.items() if floor < 1.0 - 1e-6}
-    worst = 0.0
+    if all(unmet[parts[key], :months].sum() / wanted[key] - least[key] < EVEN for key in open_keys):
+        return False
     while open_keys:
         with program.changed():
             for key in sorted(open_keys):
@@ -151,7 +236,7 @@ def _fair(model: Model, tier: str, solution: Solution, values: dict[str, float])
                     upper=least[key] * wanted[key] + 1e-6,
                 )
             program.minimise([(model.worst.ids, np.ones(1))])
-            found = program.solve()
+            found = program.solve(interior=True)
             worst, unmet = float(found.values(model.worst)[0]), found.values(model.unmet)
         for key in sorted(open_keys):
             program.add_row(
@@ -160,13 +245,13 @@ def _fair(model: Model, tier: str, solution: Solution, values: dict[str, float])
                 1.0,
                 upper=(least[key] + worst * 1.0001 + 1e-6) * wanted[key] + 1e-6,
             )
+        values[f"B {tier}"] = max(values[f"B {tier}"], worst)
         excess = {key: unmet[parts[key], :months].sum() / wanted[key] - least[key] for key in open_keys}
         tight = {key for key in open_keys if excess[key] > 0.9 * worst}
         open_keys -= tight or set(open_keys)
-        if worst < 1e-4:
+        if worst < EVEN:
             break
-    values[f"B {tier}"] = worst
-    return solution
+    return True
 
 
 def _end_stock(model: Model) -> Costs:
@@ -175,14 +260,15 @@ def _end_stock(model: Model) -> Costs:
 
 def _level(model: Model, solution: Solution, values: dict[str, float]) -> Solution:
     """Stage D: least largest monthly shortage share of any (member, product); rows `level` tie it to one column."""
-    if solution.values(model.peak)[0] < 1e-9 and solution.values(model.unmet)[model.ours].max(initial=0.0) < 1e-7:
-        values["D level"] = 0.0
+    if solution.values(model.unmet)[model.ours].max(initial=0.0) < 1e-7:
+        values["D level"] = 0.0  # nobody is short: nothing to level
         return solution
     costs: Costs = [(model.peak.ids, np.ones(1))]
     model.program.minimise(costs)
-    solution = model.program.solve()
+    solution = model.program.solve(interior=True)
     values["D level"] = solution.objective
     model.program.set_bounds(model.peak.ids, upper=max(solution.objective, 0.0) * (1.0 + CUT) + 1e-7)
+    _hold(model, solution)
     return solution
 
 
@@ -203,9 +289,12 @@ def _change(model: Model) -> Costs:
     out = net.terms[net.terms["coefficient"] > 0]
     price = _prices(model, out["node"].to_numpy(dtype=int)) * out["coefficient"].to_numpy()
     per_activity = np.bincount(out["activity"].to_numpy(dtype=int), price, len(net.activities))[:, None]
-    change = np.maximum(per_activity * net.assumption("activity_change_share"), 1e-9)
+    # Putting free material into common use is a label, not work.
+    label_only = (net.sites["kind"] == ORIGIN_KIND).to_numpy()[net.activities["site"].to_numpy(dtype=int)][:, None]
+    change = np.where(label_only, 1e-9, np.maximum(per_activity * net.assumption("activity_change_share"), 1e-9))
     pile_price = _prices(model, net.stockpiles["node"].to_numpy(dtype=int))[:, None]
     drawn = pile_price * net.assumption("stock_use_share") / 12.0
+    shed = pile_price * net.assumption("overflow_share")  # a month in a shed for goods beyond the usual stock
     return [
         (model.shipment_extra.ids, np.broadcast_to(premium, model.shipment_extra.shape)),
         (model.shipment.ids, np.broadcast_to(-cancel, model.shipment.shape)),
@@ -213,15 +302,22 @@ def _change(model: Model) -> Costs:
         (model.activity.ids, np.broadcast_to(-change, model.activity.shape)),
         (model.shortfall.ids, pile_price.ravel()),
         (model.stock.ids, np.broadcast_to(-drawn, model.stock.shape)),
-        (model.stock_extra.ids, np.broadcast_to(drawn, model.stock_extra.shape)),
+        (model.stock_extra.ids, np.broadcast_to(shed, model.stock_extra.shape)),
     ]
 
 
 def _tie_break(model: Model) -> Costs:
+    """Stage F: a different weight for every column, below a cent per tonne, so that of equal plans one is the answer.
+
+    Columns up to the base year are worth keeping (the weight is a reward), those beyond it cost: without effects the
+    base year stays the answer. A weight must differ from the next by more than the solver's tolerance of 1e-7.
+    """
     costs: Costs = []
-    for family in (model.unmet, model.shipment_extra, model.activity_extra, model.stock_extra, model.waste):
-        names = list(next(iter(family.axes.values())))
-        rank = np.argsort(np.argsort(names)).astype(float)[:, None] + 1.0
-        month = np.arange(1, family.shape[1] + 1)[None, :]
-        costs.append((family.ids, 1e-5 * (1.0 + 0.37 * rank / len(names)) * (1.0 + 0.01 * month)))
+    beyond = (model.unmet, model.shipment_extra, model.activity_extra, model.stock_extra, model.waste)
+    for sign, families in ((1.0, beyond), (-1.0, (model.shipment, model.activity, model.stock))):
+        for family in families:
+            names = list(next(iter(family.axes.values())))
+            rank = np.argsort(np.argsort(names)).astype(float)[:, None] + 1.0
+            month = np.arange(1, family.shape[1] + 1)[None, :]
+            costs.append((family.ids, sign * TIE * (1.0 + 0.37 * rank / len(names)) * (1.0 + 0.01 * month)))
     return costs

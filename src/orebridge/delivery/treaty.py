@@ -1,7 +1,7 @@
 """A fixed sharing rule, after the emergency sharing of the 1974 oil agreement.
 
     G = (sum of (1 - rho) D_m  -  sum of A_m)+       what the group is short after restraint rho
-    draw_m  = k_m G                                   k: share of the group's net imports
+    draw_m  = k_m G                                   k: share of the group's net imports, all forms
     right_m = (1 - rho) D_m - draw_m                  what a member may keep
     a member with A_m above its right gives the difference, receivers get pro rata of their lack
 
@@ -16,12 +16,13 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 
 from orebridge.delivery.limits import Horizon, Limits
-from orebridge.delivery.unaided import Flows
-from orebridge.network import SupplyNetwork
+from orebridge.delivery.past import Flows
+from orebridge.network import ORIGIN_KIND, SupplyNetwork
 
-TRIGGER, HIGH = 0.07, 0.12
+HIGH = 0.12  # share missing above which the higher restraint applies
 
 
 @dataclass(frozen=True)
@@ -71,16 +72,16 @@ def transfers(network: SupplyNetwork, limits: Limits, horizon: Horizon, unaided:
         rows = {m: r for m, r in rows.items() if len(r)}
         if len(rows) < 2:
             continue
-        imports = {member: _net_imports(network, commodity, member) for member in rows}
+        imports = net_imports(network, commodity)
         for t in range(horizon.reported):
             use = {m: float(limits.demand[r, t].sum()) for m, r in rows.items()}
             got = {m: use[m] - float(unaided.unmet[r, t].sum()) for m, r in rows.items()}
             missing = 1.0 - sum(got.values()) / sum(use.values()) if sum(use.values()) > 0 else 0.0
-            if missing < TRIGGER:
+            if missing < network.assumption("treaty_threshold"):
                 continue
             rho = network.assumption("restraint_low" if missing <= HIGH else "restraint_high")
             moves = rights(use, got, imports, rho).transfers
-            _ship(network, limits, result, commodity, moves, t)
+            _ship(network, limits, result, commodity, moves, t, int(horizon.labels[t]), unaided)
     return result
 
 
@@ -91,6 +92,8 @@ def _ship(
     commodity: str,
     moves: dict[str, float],
     t: int,
+    month: int,
+    unaided: Flows,
 ) -> None:
     """Put transfers on routes that are open in month t; what no route carries is not owed."""
     routes = network.routes
@@ -102,19 +105,88 @@ def _ship(
         for receiver, owed in lack.items():
             found = np.flatnonzero(
                 (routes["commodity"] == commodity) & (routes["origin"] == giver) & (routes["destination"] == receiver)
-                & (routes["opens"] < t + 1)
+                & (routes["opens"] < month)
             )  # fmt: skip
-            lag = int(routes["lag"].iloc[found[0]]) if found.size else 0
-            if found.size and np.isnan(limits.route_share[found[0], t]) and t + lag < limits.demand.shape[1]:
-                reach.append((int(found[0]), owed))
+            arrives = t + routes["lag"].to_numpy(dtype=int)[found] < limits.demand.shape[1]
+            found = found[np.isnan(limits.route_share[found, t]) & arrives]
+            reach += [(int(route), owed) for route in found[:1]]
         total = sum(lack.values())  # what no route can carry to a receiver is not owed, so nobody curtails for it
-        for route, need in reach:
-            result[route, t] += -amount * need / total
+        owed_on = {route: -amount * need / total for route, need in reach}
+        sent = sum(owed_on.values())
+        most = _deliverable(network, unaided, list(owed_on), t)
+        for route, tonnes in owed_on.items():
+            result[route, t] += tonnes * (min(1.0, most / sent) if sent > 0 else 0.0)
 
 
-def _net_imports(network: SupplyNetwork, commodity: str, member: str) -> float:
-    """Base-year imports less exports of the product, t per month."""
-    routes = network.routes[network.routes["commodity"] == commodity]
-    return float(
-        routes.loc[routes["destination"] == member, "y0"].sum() - routes.loc[routes["origin"] == member, "y0"].sum()
+def _deliverable(network: SupplyNetwork, unaided: Flows, routes: list[int], t: int) -> float:
+    """Most the giver can take from its users for these routes: all, or the free part where material has two origins."""
+    node = {int(network.routes["from_node"].iloc[route]) for route in routes}
+    site = network.activities["site"].to_numpy(dtype=int)
+    common = np.flatnonzero((network.sites["kind"] == ORIGIN_KIND).to_numpy()[site])
+    terms = network.terms
+    use = terms[terms["activity"].isin(common) & terms["node"].isin(node) & (terms["coefficient"] < 0)]
+    if use.empty:
+        return np.inf
+    return float(unaided.activity[use["activity"].to_numpy(dtype=int), t].sum())
+
+
+def net_imports(network: SupplyNetwork, product: str) -> dict[str, float]:
+    """Base-year imports less exports of each member, in t per month of the product, over all forms it is made of.
+
+        sum over forms c of  w[c] s[c] (imports - exports of c) / A[c]
+
+    A[c]: t of c in one t of product, along the world's base-year recipes; s[c]: share of c's use that ends in the
+    product; w[c]: c's share of value among the forms as many steps from the product (a magnet takes neodymium, dysprosium and terbium
+    metal: each counts by what it is worth). Recycling is left out: its feed was imported once already.
+    """
+    need, made, steps = _requirements(network, product)
+    price = network.nodes.drop_duplicates("commodity").set_index("commodity")["replacement_usd"]
+    value = pd.Series({c: need[c] * float(price[c]) for c in need})
+    if value.isna().any():
+        value = pd.Series(1.0, index=list(need))  # a form without a price: the forms of a stage count alike
+    weight = value / value.groupby(pd.Series(steps)).transform("sum")
+    routes = network.routes
+    result = dict.fromkeys(network.members, 0.0)
+    for form in need:
+        own = routes[routes["commodity"] == form]
+        share = min(1.0, need[form] * made[product] / made[form]) if made.get(form, 0.0) > 0 else 1.0
+        for member in result:
+            net = own.loc[own["destination"] == member, "y0"].sum() - own.loc[own["origin"] == member, "y0"].sum()
+            result[member] += float(weight[form]) * share * float(net) / need[form]
+    return result
+
+
+def _requirements(network: SupplyNetwork, product: str) -> tuple[dict[str, float], dict[str, float], dict[str, int]]:
+    """t of each form in one t of product, t per month the world makes of each (base year), and steps to the product."""
+    terms = network.terms
+    activity = terms["activity"].to_numpy(dtype=int)
+    frame = pd.DataFrame({
+        "activity": activity,
+        "commodity": network.nodes["commodity"].to_numpy()[terms["node"].to_numpy(dtype=int)],
+        "price": network.nodes["replacement_usd"].to_numpy(dtype=float)[terms["node"].to_numpy(dtype=int)],
+        "t": network.activities["x0"].to_numpy(dtype=float)[activity] * terms["coefficient"].to_numpy(dtype=float),
+        "kind": network.sites["kind"].to_numpy()[network.activities["site"].to_numpy(dtype=int)[activity]],
+    })  # fmt: skip
+    frame = frame[(frame["kind"] != "recycling") & (frame["kind"] != ORIGIN_KIND) & (frame["t"] != 0)]
+    outs = frame[frame["t"] > 0].assign(usd=lambda f: f["t"] * f["price"].fillna(0.0))
+    # An activity with several outputs is run for the one that is worth most.
+    main = (
+        outs.sort_values(["usd", "t"], ascending=False).drop_duplicates("activity").set_index("activity")["commodity"]
     )
+    made = outs.groupby("commodity")["t"].sum().to_dict()
+    ins = frame[frame["t"] < 0].assign(main=lambda f: f["activity"].map(main))
+    used = (-ins.groupby(["commodity", "main"])["t"].sum()).reset_index()
+    use = list(zip(used["commodity"].astype(str), used["main"].astype(str), used["t"].astype(float), strict=True))
+    need, front, steps = {product: 1.0}, {product: 1.0}, {product: 0}
+    for number in range(1, 20):  # a chain has fewer stages; the bound ends a loop
+        step: dict[str, float] = {}
+        for form, out, tonnes in use:
+            if out in front and made.get(out, 0.0) > 0:
+                step[form] = step.get(form, 0.0) + front[out] * tonnes / made[out]
+        if not step:
+            break
+        for form, tonnes in step.items():
+            need[form] = need.get(form, 0.0) + tonnes
+            steps.setdefault(form, number)
+        front = step
+    return need, {str(k): float(v) for k, v in made.items()}, steps

@@ -7,32 +7,24 @@ route opens, no recipe changes. With no effects the base year goes on exactly.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 import numpy.typing as npt
 
 from orebridge.delivery.limits import Horizon, Limits, release_limit
+from orebridge.delivery.past import Flows, Past, base_year
 from orebridge.errors import NetworkError
 from orebridge.network import SupplyNetwork
 
 Floats = npt.NDArray[np.float64]
 
 
-@dataclass(frozen=True)
-class Flows:
-    """A course of events: activity, shipment, stock, unmet demand and waste by month (t)."""
+def simulate_unaided(network: SupplyNetwork, limits: Limits, horizon: Horizon, past: Past | None = None) -> Flows:
+    """Run the months of the horizon; returns flows by component and month.
 
-    activity: Floats
-    shipment: Floats
-    stock: Floats
-    unmet: Floats
-    waste: Floats
-
-
-def simulate_unaided(network: SupplyNetwork, limits: Limits, horizon: Horizon) -> Flows:
-    """Run the months of the horizon; returns flows by component and month."""
-    months = horizon.months
+    `past` is what was under way before (default: the base year).
+    """
+    past = past or base_year(network)
+    months, longest = horizon.months, past.activity.shape[1]
     nodes, acts, routes = network.nodes, network.activities, network.routes
     x0, y0, lag = acts["x0"].to_numpy(), routes["y0"].to_numpy(), acts["lag"].to_numpy()
     site = acts["site"].to_numpy(dtype=int)
@@ -51,8 +43,8 @@ def simulate_unaided(network: SupplyNetwork, limits: Limits, horizon: Horizon) -
     activity, shipment = np.zeros((len(acts), months)), np.zeros((len(routes), months))
     unmet, waste = np.zeros((len(network.demands), months)), np.zeros((len(nodes), months))
     stock = np.zeros((len(network.stockpiles), months))
-    held = network.stockpiles["s0"].to_numpy(dtype=float).copy()
-    start = np.bincount(pile_node, held, len(nodes))
+    held = past.stock.copy()
+    start = np.bincount(pile_node, network.stockpiles["s0"].to_numpy(dtype=float), len(nodes))
     usable_floor = network.stockpiles["floor"].to_numpy()
     may_give = release_limit(network, limits)
     late = out & (lag[term_a] > 0)
@@ -60,15 +52,18 @@ def simulate_unaided(network: SupplyNetwork, limits: Limits, horizon: Horizon) -
     by_node_out = [np.flatnonzero(out & (lag[term_a] == 0) & (term_n == i)) for i in range(len(nodes))]
     routes_from = [np.flatnonzero(source == i) for i in range(len(nodes))]
     demands_at = [np.flatnonzero(demand_node == i) for i in range(len(nodes))]
-    last = np.bincount(site, x0, len(network.sites))
+    last = np.bincount(site, past.activity[:, -1], len(network.sites))
 
     for t in range(months):
-        # Goods of earlier months that arrive now; before month 1 the base year went on.
+        # Goods of earlier months that arrive now.
         back = t - lag[term_a[late]]
-        made = np.where(back >= 0, activity[term_a[late], np.maximum(back, 0)], x0[term_a[late]])
+        before = past.activity[term_a[late], np.minimum(longest + back, longest - 1)]
+        made = np.where(back >= 0, activity[term_a[late], np.maximum(back, 0)], before)
         came = np.bincount(term_n[late], coefficient[late] * made, len(nodes)).astype(float)  # ints if there is none
         back = t - transit
-        sent = np.where(back >= 0, shipment[np.arange(len(routes)), np.maximum(back, 0)], y0)
+        every = np.arange(len(routes))
+        before = past.shipment[every, np.minimum(longest + back, longest - 1)]
+        sent = np.where(back >= 0, shipment[every, np.maximum(back, 0)], before)
         came += np.bincount(sink, sent, len(nodes))
         share = np.where(np.isnan(limits.route_share[:, t]), 1.0, np.minimum(limits.route_share[:, t], 1.0))
         want_ship = share * y0

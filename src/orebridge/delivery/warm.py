@@ -19,8 +19,8 @@ import pandas as pd
 from orebridge.delivery.limits import Horizon, Limits
 from orebridge.delivery.model import Model
 from orebridge.delivery.modes import prepare
+from orebridge.delivery.past import Flows
 from orebridge.delivery.stages import solve_single
-from orebridge.delivery.unaided import Flows
 from orebridge.network import SupplyNetwork
 from orebridge.program import Family, Program, Solution
 from orebridge.results import member_loss

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from orebridge.errors import NotOptimal, ProgramError
-from orebridge.program.components import components, gather_small, groups
+from orebridge.program.components import components, gather_small, groups, runs, take
 from orebridge.program.data import KEYS, Data
 from orebridge.program.engine import Arrays, Basis, Engine, Outcome
 from orebridge.program.families import Floats, Ints
@@ -138,12 +138,15 @@ class Parts:
         """Forget the rows from id `n_rows` on and put back the bases that `add_row` remembered."""
         if self._stale:
             return
+        without_basis: list[Part] = []
         for part in self._parts:
             gone = np.flatnonzero(part.rows >= n_rows).astype(np.int32)
-            if gone.size and part.engine is not None:
-                part.engine.drop_rows(gone)
+            if gone.size:
                 part.rows = part.rows[: len(part.rows) - len(gone)]
                 part.outcome, part.bases = None, {}
+                if part.engine is not None:
+                    part.engine.drop_rows(gone)
+                    without_basis.append(part)
         self._part_of["rows"] = self._part_of["rows"][:n_rows]
         self._local["rows"] = self._local["rows"][:n_rows]
         for part, times_kept, size, bases, basis in reversed([memory for memory in memories if memory is not None]):
@@ -151,8 +154,12 @@ class Parts:
                 continue
             # A base kept since then had the rows that are gone now.
             part.bases = bases if times_kept == self._times_kept else {}
-            if basis is not None:
-                part.engine.set_basis(basis)
+            if basis is not None and part.engine.set_basis(basis):
+                without_basis = [other for other in without_basis if other is not part]
+        for part in without_basis:  # the rows came by a rebuild: what is left of the basis is mended
+            if part.engine is not None and part.solved:
+                part.engine.set_basis(part.engine.basis())
+                part.since_solve.add("rows")
 
     # --- handing over -----------------------------------------------------------------------------------------
     def build(self) -> None:
@@ -191,37 +198,42 @@ class Parts:
         for part in self._parts:
             if part.engine is not None and part.solved:
                 kept = part.rows < self._data.n_rows
-                column_status, row_status = part.engine.basis().statuses()
+                basis = part.engine.basis()
+                if basis is None:
+                    continue
+                column_status, row_status = basis.statuses()
                 columns[part.columns], rows[part.rows[kept]] = column_status, row_status[kept]
         return columns, rows
 
     def _open(self, part: Part) -> Engine:
-        if part.engine is not None:
-            return part.engine
-        data = self._data
-        figures = {key: data.array(key) for key in KEYS}
-        matrix = data.matrix()
-        index = matrix.indices
-        if len(self._parts) > 1:
-            for key in KEYS:
-                figures[key] = figures[key][part.rows if key.startswith("row") else part.columns]
-            matrix = matrix[:, part.columns]
-            index = self._local["rows"][matrix.indices]
-        value, scale = matrix.data, data.scale_of_rows()
+        if part.engine is None:
+            part.engine = Engine(self._data.name, self._arrays(part))
+            if part.start is not None:
+                part.engine.set_basis(part.engine.assemble_basis(*part.start))
+                part.start = None
+            part.untold = Changes()
+        return part.engine
+
+    def _arrays(self, part: Part) -> Arrays:
+        """The figures in force of one part, its columns and rows numbered inside it."""
+        data, matrix = self._data, self._data.matrix()
+        if len(self._parts) == 1:
+            figures = {key: data.array(key) for key in KEYS}
+            start, index, value = matrix.indptr, matrix.indices, matrix.data
+        else:
+            columns, rows = runs(part.columns), runs(part.rows)
+            figures = {key: take(data.array(key), rows if key.startswith("row") else columns) for key in KEYS}
+            entries = [(int(matrix.indptr[first]), int(matrix.indptr[last])) for first, last in columns]
+            count = take(matrix.indptr[1:], columns) - take(matrix.indptr[:-1], columns)
+            start = np.concatenate([np.zeros(1, count.dtype), np.cumsum(count)])
+            index, value = self._local["rows"][take(matrix.indices, entries)], take(matrix.data, entries)
+        scale = data.scale_of_rows()
         if scale is not None:
             value = value * scale[part.rows][index]
-            figures["row_lower"], figures["row_upper"] = (
-                figures[key] * scale[part.rows] for key in ("row_lower", "row_upper")
-            )
-        start = matrix.indptr.astype(np.int32, copy=False)
-        part.engine = Engine(
-            data.name, Arrays(**figures, start=start, index=index.astype(np.int32, copy=False), value=value)
-        )
-        if part.start is not None:
-            part.engine.set_basis(part.engine.assemble_basis(*part.start))
-            part.start = None
-        part.untold = Changes()
-        return part.engine
+            for key in ("row_lower", "row_upper"):
+                figures[key] = figures[key] * scale[part.rows]
+        start, index = (ids.astype(np.int32, copy=False) for ids in (start, index))
+        return Arrays(**figures, start=start, index=index, value=value)
 
     def _tell(self, part: Part) -> None:
         """Pass changed figures on to the engine."""
@@ -243,7 +255,7 @@ class Parts:
         part.untold = Changes()
 
     # --- solving ----------------------------------------------------------------------------------------------
-    def solve(self, from_base: str | None, workers: int) -> list[Piece]:
+    def solve(self, from_base: str | None, workers: int, interior: bool = False) -> list[Piece]:
         """Solve what changed; parts whose figures did not change keep their outcome."""
         if self._stale:
             self.build()
@@ -253,9 +265,9 @@ class Parts:
 
             todo.sort(key=lambda part: -len(part.columns))
             with ThreadPoolExecutor(workers) as pool:  # the solver works outside the interpreter's lock
-                words = list(pool.map(lambda part: self._run(part, from_base), todo))
+                words = list(pool.map(lambda part: self._run(part, from_base, interior), todo))
         else:
-            words = [self._run(part, from_base) for part in todo]
+            words = [self._run(part, from_base, interior) for part in todo]
         failed = [(part, word) for part, word in zip(todo, words, strict=True) if word]
         if failed:
             self._explain(failed)
@@ -266,23 +278,21 @@ class Parts:
             if part.outcome is not None
         ]
 
-    def _run(self, part: Part, from_base: str | None) -> str:
+    def _run(self, part: Part, from_base: str | None, interior: bool) -> str:
         """Solve one part; returns "" or the solver's word for what it is instead of optimal."""
         self._tell(part)
         engine = self._open(part)
-        if from_base in part.bases:
-            engine.set_basis(part.bases[from_base][0])
-        # Only costs changed: the last basis is still a feasible plan, and the primal simplex goes on from it.
-        primal = part.solved and part.since_solve == {"cost"} and from_base not in part.bases
-        if (
-            "cost" in part.since_solve
-            and part.solved
-            and not (self.steady or from_base in part.bases or len(part.columns) <= LARGE)
-        ):
-            engine.forget()  # another objective over a large part: presolve from scratch beats the old basis
-            primal = False
         engine.steady = self.steady
-        result = engine.run(primal)
+        if from_base in part.bases:
+            result = engine.run_from(part.bases[from_base][0])
+        elif interior and len(part.columns) > LARGE:
+            result = engine.run(interior=True)
+        elif "cost" in part.since_solve and part.solved and len(part.columns) > LARGE and not self.steady:
+            engine.forget()  # another objective over a large part: presolve from scratch beats the old basis
+            result = engine.run()
+        else:
+            # Only costs changed: the last basis is still a feasible plan, and the primal simplex goes on from it.
+            result = engine.run(primal=part.solved and part.since_solve == {"cost"})
         part.solved = True
         part.since_solve = set()
         if isinstance(result, str):
@@ -303,8 +313,8 @@ class Parts:
             same = [kept for kept in part.bases.values() if kept[1] is part.outcome]
             if same:
                 part.bases[name] = same[0]
-            elif part.engine is not None:
-                part.bases[name] = (part.engine.basis(), part.outcome)
+            elif part.engine is not None and (basis := part.engine.basis()) is not None:
+                part.bases[name] = (basis, part.outcome)
             part.since_base[name] = Changes()
         self._base[name] = {key: self._data.array(key).copy() for key in KEYS}
         self._times_kept += 1
@@ -384,4 +394,34 @@ class Parts:
                 labels,
             )
         word = sorted(words)[0]
-        raise NotOptimal(f"{data.name}: the solver stopped without an optimum ({word}).", word, labels)
+        part = failed[0][0]
+        raise NotOptimal(
+            f"{data.name}: the solver stopped without an optimum ({word}), also from scratch, by the other simplex and "
+            f"by the interior point. Its figures reach from\n  {self._reach(part)}\n"
+            "Bring each kind within about 1e-4 to 1e4 (money in millions, another unit of mass), and check cuts and "
+            "bounds that leave next to nothing open.",
+            word,
+            labels,
+        )
+
+    def _reach(self, part: Part) -> str:
+        """Smallest and largest size of each kind of figure of a part, with labels."""
+        data = self._data
+        matrix = data.matrix()[:, part.columns].tocoo()
+        kinds = [
+            ("costs", data.array("cost")[part.columns], part.columns, data.column_label),
+            ("coefficients", matrix.data, matrix.row, data.row_label),
+            ("bounds", np.concatenate([data.array(key)[part.columns] for key in ("lower", "upper")]),
+             np.tile(part.columns, 2), data.column_label),
+            ("limits", np.concatenate([data.array(key)[part.rows] for key in ("row_lower", "row_upper")]),
+             np.tile(part.rows, 2), data.row_label),
+        ]  # fmt: skip
+        lines = []
+        for kind, figures, ids, label in kinds:
+            size = np.abs(figures)
+            real = np.flatnonzero((size > 0) & np.isfinite(size))
+            if real.size:
+                low, high = real[np.argmin(size[real])], real[np.argmax(size[real])]
+                low_text = f"{size[low]:.3g} ({label(int(ids[low]))})"
+                lines.append(f"{kind}: {low_text} to {size[high]:.3g} ({label(int(ids[high]))})")
+        return "\n  ".join(lines)

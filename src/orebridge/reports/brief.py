@@ -1,118 +1,348 @@
-"""Writes a response as files: one self-contained HTML brief, plan.json, CSV and Parquet tables."""
+"""The brief: one HTML file that opens with no network, for an official to read and an analyst to defend."""
 
 from __future__ import annotations
 
-import json
+import base64
+import hashlib
 import math
-import os
-import shutil
-import tempfile
+from collections.abc import Mapping
 from importlib import resources
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from orebridge.errors import OutputError
-from orebridge.reports.summary import headline, way_rows
+from orebridge import __version__, charts
+from orebridge.actions import BUY, GO_WITHOUT, KINDS, RELEASE, SHIP
+from orebridge.charts.chain import chain_links
+from orebridge.charts.worldmap import off_the_map
+from orebridge.hangs import break_even_words, foresight_words, swings_in_words
+from orebridge.labels import Labels, and_list, country_name, in_words
+from orebridge.provenance import CONFIDENCE, rank
+from orebridge.reports import content
+from orebridge.trail import Balanced, Figure, Trail, anchor_of, readable, weak
+from orebridge.views import critical_path, hardest_chain, shipments, shortages, split
 
 if TYPE_CHECKING:
+    import plotly.graph_objects as go
+
     from orebridge.session import Response
 
-TABLES = ("unmet", "flows", "activity", "stock", "loss")
-
-
-def write_all(response: Response, folder: Path) -> list[Path]:
-    """Write everything beside `folder`, then put each file in place; nothing half-written is left.
-
-    Raises OutputError (no permission, full disk).
-    """
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=folder, prefix=".writing-") as scratch:
-            built = _write(response, Path(scratch))
-            done = []
-            for path in built:
-                target = folder / path.name
-                os.replace(path, target)  # noqa: PTH105 - atomic on one file system
-                done.append(target)
-            return done
-    except OSError as error:
-        free = shutil.disk_usage(folder.parent if folder.parent.exists() else Path.cwd()).free
-        raise OutputError(
-            f"could not write to {folder}: {error.strerror or error} ({free / 1e6:,.0f} MB free there). "
-            "Choose another folder with --out or make room; no half-written file was left."
-        ) from error
-
-
-def _write(response: Response, folder: Path) -> list[Path]:
-    paths = []
-    plan = folder / "plan.json"
-    plan.write_text(json.dumps(response.to_dict(), indent=1, allow_nan=False), encoding="utf-8")
-    paths.append(plan)
-    for name in TABLES:
-        import pandas as pd
-
-        frame = pd.concat([getattr(p, name).assign(way=way) for way, p in response.plans.items()], ignore_index=True)
-        for path, write in ((folder / f"{name}.csv", frame.to_csv), (folder / f"{name}.parquet", frame.to_parquet)):
-            write(path, index=False)
-            paths.append(path)
-    response.actions.to_csv(folder / "actions.csv", index=False)
-    paths.append(folder / "actions.csv")
-    brief = folder / "brief.html"
-    brief.write_text(render(response), encoding="utf-8")
-    paths.append(brief)
-    return paths
+SHOWN_ACTIONS = 8  # of each kind; the rest opens on a click
+#: What the tables of figures hold, in words, in the order of `trail.ORDER`.
+TABLE_WORDS = {
+    "demand": "Use",
+    "tiers": "Share of use by tier",
+    "values": "Value of lost output",
+    "production": "Output",
+    "capacities": "Capacity",
+    "recipe_terms": "Inputs and outputs of recipes",
+    "process_days": "Days of work",
+    "qualifications": "Months to qualify a recipe",
+    "accepted_shares": "Share of use that accepts a recipe",
+    "recipe_mix": "Mix of recipes",
+    "flows": "Shipments stated directly",
+    "trade": "Customs records used",
+    "trade_factors": "Tonnes of commodity per customs tonne",
+    "tariffs": "Tariffs",
+    "stocks": "Holdings",
+    "stock_days": "Days of stock where no holding is published",
+    "prices": "Prices",
+    "hosts": "Host metals",
+    "host_rates": "By-product per tonne of host",
+    "contents": "Elements in products",
+    "limits": "Limits of plants",
+    "assumptions": "Assumptions",
+    "facilities": "Facilities",
+    "baskets": "Rare-earth baskets",
+    "projects": "Projects",
+    "project_support": "Public support of projects",
+    "transit": "Days of transport",
+}
 
 
 def render(response: Response) -> str:
-    """The brief as one HTML text that needs no network."""
+    """The brief as one HTML text. It fetches nothing: styles, figures and plotly.js are inside, and the page's own rule
+    (content security policy) forbids scripts other than its two and every connection. Text from tables is escaped."""
     import plotly.offline
-    from jinja2 import Environment
+    from jinja2 import Environment, StrictUndefined
 
-    from orebridge import charts
-
-    def figure(build: Any) -> str:
-        return str(build.to_html(full_html=False, include_plotlyjs=False, config={"displaylogo": False}))
-
-    template = (resources.files("orebridge") / "reports" / "brief.html").read_text(encoding="utf-8")
-    own = response.network.adjustments[response.network.adjustments["chain"].isin(response.chains)]
-    figures = [
-        {"what": row.what, "stated": f"{row.stated:,.4g}", "used": f"{row.used:,.4g}", "confidence": row.confidence,
-         "source": row.source, "row": f"{row.file}:{row.line}" if row.file else "inferred"}
-        for row in own.itertuples()
-    ]  # fmt: skip
-    best = "joint" if "joint" in response.plans else "alone"
-    has_curve = len(response.curve) > 0
-    return Environment(autoescape=True).from_string(template).render(
-        title="; ".join(s.title for s in response.shocks),
-        start=response.start,
-        months=response.months,
-        members=", ".join(response.members),
-        member_list=response.members,
-        chains=", ".join(c.replace("_", " ") for c in response.chains),
-        version=response.world.version,
-        headline=headline(response),
-        ways=way_rows(response),
-        coordination=response.coordination.words if response.coordination else "One member: nothing to coordinate.",
-        warnings=response.warnings,
-        plotly=f"<script>{plotly.offline.get_plotlyjs()}</script>",
-        shortage=figure(charts.shortage_by_month(response)),
-        loss=figure(charts.loss_by_way(response)),
-        curve=figure(charts.stock_curve(response)) if has_curve else "",
-        tornado=figure(charts.tornado(response)) if has_curve else "",
-        even="; ".join(
-            f"{way}: " + (f"the loss is gone at about {days:.0f} days of stock" if math.isfinite(days) else "no stock up to 240 days removes the loss")
-            for way, days in response.break_even.items()
-        ),
-        actions=[
-            {**row, "months": f"{response.month_label(row['first_month'])} to {response.month_label(row['last_month'])}",
-             "tonnes": f"{row['tonnes']:,.1f}"}
-            for row in response.actions.to_dict("records")
-        ],
-        marginal=list(response.marginal["words"]) if len(response.marginal) else [],
-        before=figure(charts.chain_sankey(response, "unaided")),
-        after=figure(charts.chain_sankey(response, best)),
-        figures=figures,
-        assumptions=[{"name": a.name, "value": f"{a.value:g}", "low": f"{a.low:g}", "high": f"{a.high:g}", "note": a.note}
-                     for a in response.network.assumptions.values()],
-        sources=response.world.tables["sources"].to_dict("records"),
+    folder = resources.files("orebridge") / "reports"
+    page, style, loader = (
+        (folder / name).read_text(encoding="utf-8") for name in ("brief.html", "brief.css", "brief.js")
+    )
+    library = plotly.offline.get_plotlyjs()
+    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    environment.filters |= {"url": _safe_url, "anchor": lambda parts: anchor_of(*parts)}
+    return environment.from_string(page).render(
+        **_content(response), figures_by_name=_figures(response), plotly=library, style=style, loader=loader,
+        script_hashes=" ".join(f"'sha256-{_digest(text)}'" for text in (library, loader)),
     )  # fmt: skip
+
+
+def _digest(text: str) -> str:
+    return base64.b64encode(hashlib.sha256(text.encode("utf-8")).digest()).decode("ascii")
+
+
+def _safe_url(url: str) -> str:
+    """The address if it is one of the web, else nothing: a table cannot make a link that runs."""
+    return url if url.lower().startswith(("https://", "http://")) else ""
+
+
+def _figures(response: Response) -> dict[str, str]:
+    """Figures as JSON that may stand inside a script element."""
+    links = chain_links(response)
+    built: dict[str, go.Figure] = {
+        "shortage": charts.shortage_by_month(response),
+        "loss": charts.loss_by_way(response),
+        "map": charts.shipment_map(response),
+        "before": charts.chain_sankey(response, links=links),
+        "after": charts.chain_sankey(response, after=True, links=links),
+    }
+    if response.coordination is not None:
+        built["coordination"] = charts.coordination(response)
+    if len(response.curve):
+        built |= {"curve": charts.stock_curve(response), "tornado": charts.tornado(response)}
+    return {
+        name: str(figure.to_json()).replace("<", "\\u003c").replace("&", "\\u0026") for name, figure in built.items()
+    }
+
+
+def _content(response: Response) -> dict[str, Any]:
+    trail, labels = Trail.of(response), Labels.of(response)
+    chain = hardest_chain(response)
+    actions = content.action_rows(response)
+    return {
+        "version": __version__,
+        "data_version": response.world.version,
+        "title": content.title(response),
+        "start": response.start,
+        "end": response.month_label(response.months),
+        "months": response.months,
+        "members": and_list(map(in_words, response.members)),
+        "chains": and_list(labels.chain(c) for c in response.chains),
+        "base_year": response.network.base_year,
+        "modelled_to": _modelled_to(response),
+        "shocks": _shocks(response),
+        "headline": content.headline(response),
+        "ways": content.way_rows(response),
+        "way_names": list(response.plans),
+        "member_rows": content.member_rows(response),
+        "coordination": content.coordination_words(response),
+        "worth": response.coordination,
+        "split": _split(response),
+        "break_even": break_even_words(response),
+        "warnings": response.warnings,
+        "shortages": _shortages(response, trail),
+        "untouched": content.untouched(response),
+        "values": _values(response, trail, labels),
+        "best": response.best,
+        "discount": _assumption(response, "discount_rate"),
+        "terminal": _assumption(response, "terminal_share"),
+        "tornado": swings_in_words(response).to_dict("records"),
+        "foresight": foresight_words(response),
+        "actions": _by_kind(_with_base(response, trail, actions)),
+        "shown": SHOWN_ACTIONS,
+        "binding": content.worded_rows(response.binding, response),
+        "remedies": content.worded_rows(response.remedies, response),
+        "marginal": content.marginal_words(response),
+        "chain": labels.chain(chain),
+        "path": and_list(labels.commodity(c) for c in critical_path(response, chain)),
+        "routes": _routes(response, trail, labels, chain),
+        "off_map": and_list(country_name(c) for c in off_the_map(response)),
+        "stock_rows": trail.rows("stock_days"),
+        "assumptions": _assumptions(response, trail),
+        "balanced": [_balanced(b, trail) for b in trail.balanced],
+        "tables": [(TABLE_WORDS.get(t, t), t, rows) for t, rows in trail.figures.items()],
+        "sources": _sources(response, trail),
+        "confidence": [(w, m, text) for w, (m, text) in CONFIDENCE.items()],
+        "marks": {word: (letter or "r", text) for word, (letter, text) in CONFIDENCE.items()},
+        "mix": _mix(trail),
+    }
+
+
+def _modelled_to(response: Response) -> str:
+    frame = response.world.tables["chains"]
+    own = frame[frame["chain"].isin(response.chains)]
+    return "; ".join(f"{row.label} to {row.modelled_to}" for row in own.itertuples())
+
+
+def _shocks(response: Response) -> list[dict[str, Any]]:
+    known = set(response.world.tables["sources"]["source"])
+    return [
+        {
+            "title": s.title,
+            "description": s.description,
+            "source": s.source,
+            "linked": s.source in known,
+            "began": s.date or "",
+            "name": s.name,
+            "events": [
+                {"kind": e.kind, "months": e.months, "first": e.start, "words": _event_words(e.keys)} for e in s.events
+            ],
+        }
+        for s in response.shocks
+    ]
+
+
+def _event_words(keys: Mapping[str, Any]) -> str:
+    parts = []
+    for key, value in keys.items():
+        text = ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
+        parts.append(f"{key.replace('_', ' ')}: {text}")
+    return "; ".join(parts)
+
+
+def _shortages(response: Response, trail: Trail) -> list[dict[str, Any]]:
+    rows = content.shortage_rows(response)
+    for row in rows:
+        known = trail.use(row["id"], row["code"])
+        row["use_anchor"], row["use_confidence"] = (known.anchor, known.confidence) if known else ("", "")
+    return rows
+
+
+def _split(response: Response) -> list[dict[str, str]]:
+    return [
+        {
+            "member": country_name(str(r.member)),
+            **{k: content.money(float(getattr(r, k))) for k in ("alone", "joint", "saved", "share")},
+            "payment": "not computed"
+            if math.isnan(r.payment)
+            else f"{'receives' if r.payment > 0 else 'pays'} {content.money(abs(r.payment))}",
+        }
+        for r in split(response).itertuples()
+    ]
+
+
+def _values(response: Response, trail: Trail, labels: Labels) -> list[tuple[bool, list[Figure]]]:
+    """The values of lost output in force: of products that are short, and of the others."""
+    short = {labels.commodity(product) for product in shortages(response)["product"]}
+    used = [figure for figure in trail.rows("values") if figure.used]
+    own = [figure for figure in used if figure.what.split(" · ")[0] in short]
+    return [(True, own), (False, [figure for figure in used if figure not in own])]
+
+
+def _assumption(response: Response, name: str) -> str:
+    known = response.network.assumptions.get(name)
+    return readable(known.value) if known else "?"
+
+
+def _with_base(response: Response, trail: Trail, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Actions with the base year they are measured against, linked to its row."""
+    y0 = dict(zip(response.network.routes["route"], response.network.routes["y0"], strict=True))
+    acts = response.network.activities
+    site = response.network.sites["site"].to_numpy()[acts["site"].to_numpy(dtype=int)]
+    x0 = dict(zip(zip(site, acts["recipe"], strict=True), acts["x0"], strict=True))
+    demands = response.network.demands
+    uses = dict(
+        zip(
+            zip(demands["country"], demands["commodity"], demands["tier"], demands["end_use"], strict=True),
+            demands["D"],
+            strict=True,
+        )
+    )
+    for row in rows:
+        known: Balanced | None = None
+        level = math.nan
+        if row["what"] in (BUY, SHIP):
+            known = trail.shipment(row["form"], row["origin"], row["destination"])
+            level = y0.get(f"{row['form']}:{row['origin']}>{row['destination']}", math.nan)
+        elif row["what"] == GO_WITHOUT:
+            known, level = (
+                trail.use(row["form"], row["owner"]),
+                uses.get((row["owner"], row["form"], *row["for_whom"].split(" use: ", 1)), math.nan),
+            )
+        elif row["what"] != RELEASE:
+            known, level = trail.run(row["site"], row["recipe"]), x0.get((row["site"], row["recipe"]), math.nan)
+        row["base"] = "" if math.isnan(level) else content.tonnes(level)
+        row["base_anchor"], row["base_confidence"] = (known.anchor, known.confidence) if known else ("", "")
+    return rows
+
+
+def _by_kind(rows: list[dict[str, Any]]) -> list[tuple[str, list[dict[str, Any]]]]:
+    """Actions by kind, in the order an official asks; kinds without an action are left out."""
+    parts = [(kind, [row for row in rows if row["what"] == kind]) for kind in KINDS]
+    return [(kind, own) for kind, own in parts if own]
+
+
+def _routes(response: Response, trail: Trail, labels: Labels, chain: str) -> list[dict[str, Any]]:
+    rows = []
+    for row in shipments(response, response.best, chain).head(60).itertuples():
+        known = trail.shipment(str(row.commodity), str(row.origin), str(row.destination))
+        rows.append(
+            {
+                "commodity": labels.commodity(str(row.commodity)),
+                "way": f"{country_name(str(row.origin))} to {country_name(str(row.destination))}",
+                "plan": content.tonnes(row.tonnes),
+                "base": content.tonnes(row.base),
+                "change": f"{content.tonnes(row.tonnes - row.base)}",
+                "anchor": known.anchor if known else "",
+                "confidence": known.confidence if known else "",
+            }
+        )
+    return rows
+
+
+def _assumptions(response: Response, trail: Trail) -> list[dict[str, Any]]:
+    place = {figure.what: figure.anchor for figure in trail.rows("assumptions")}
+    return [
+        {
+            "name": a.name,
+            "value": readable(a.value),
+            "low": readable(a.low),
+            "high": readable(a.high),
+            "unit": a.unit,
+            "note": a.note,
+            "source": a.source,
+            "anchor": place.get(a.name, ""),
+        }
+        for a in response.network.assumptions.values()
+    ]
+
+
+def _balanced(row: Balanced, trail: Trail) -> dict[str, Any]:
+    moved = (
+        "new"
+        if not math.isfinite(row.moved)
+        else f"{row.moved:+.1%}".replace("%", " %")
+        if abs(row.moved) >= 5e-4
+        else "0"
+    )
+    return {
+        "anchor": row.anchor,
+        "what": row.what,
+        "stated": readable(row.stated),
+        "used": readable(row.used),
+        "moved": moved,
+        "far": math.isfinite(row.moved) and abs(row.moved) > 0.25,
+        "confidence": row.confidence,
+        "source": row.source,
+        "inferred": row.inferred,
+        "rows": [(f"{file}:{line}", trail.figure((file, line))) for file, line in row.rows],
+    }
+
+
+def _sources(response: Response, trail: Trail) -> list[dict[str, Any]]:
+    """Sources behind what this brief shows, with how many figures rest on each."""
+    used: dict[str, int] = {}
+    for rows in trail.figures.values():
+        for figure in rows:
+            used[figure.source] = used.get(figure.source, 0) + 1
+    for balanced in trail.balanced:
+        used.setdefault(balanced.source, 0)
+    for shock in response.shocks:
+        used.setdefault(shock.source, 0)
+    frame = response.world.tables["sources"].fillna("")
+    return [
+        {**row, "count": used[row["source"]]}
+        for row in frame.sort_values("source").to_dict("records")
+        if row["source"] in used
+    ]
+
+
+def _mix(trail: Trail) -> dict[str, Any]:
+    """How the base-year figures are known: counts by word, and the share that is weak."""
+    words = [b.confidence for b in trail.balanced if b.confidence]
+    counts = sorted({w: words.count(w) for w in set(words)}.items(), key=lambda pair: rank(pair[0]))
+    return {
+        "counts": counts,
+        "total": len(words),
+        "weak": content.percent(sum(weak(w) for w in words) / len(words)) if words else "0 %",
+    }

@@ -2,7 +2,7 @@
 
     outputs x[t-lag] + arrivals y[t-transit] + s[t-1] = inputs x[t] + shipments y[t] + s[t] + w + (D - u)
 
-Months before the first are the base year and stand on the right-hand side: the pipeline is full. `w` exists only
+Months before the first (the base year, or what an earlier plan did) stand on the right-hand side: the pipeline is full. `w` exists only
 where the commodity is a declared by-product. Units: t per month. The dual is the loss avoided per extra tonne there.
 """
 
@@ -22,10 +22,10 @@ def add(model: Model) -> None:
     months = len(t)
     free = np.where((net.nodes["disposal"] == "free").to_numpy(), np.inf, 0.0)[:, None]
     model.waste = p.columns("waste", {"node": net.nodes["node"], "month": t}, 0.0, free)
-    x0, y0 = net.activities["x0"].to_numpy(), net.routes["y0"].to_numpy()
+    before, longest = model.before, model.before.activity.shape[1]
     need = np.zeros((len(net.nodes), months))  # right-hand side: demand less what the past still delivers
     np.add.at(need, net.demands["node"].to_numpy(dtype=int), model.limits.demand)
-    np.add.at(need[:, 0], net.stockpiles["node"].to_numpy(dtype=int), -net.stockpiles["s0"].to_numpy())
+    np.add.at(need[:, 0], net.stockpiles["node"].to_numpy(dtype=int), -before.stock)
     act, node = net.terms["activity"].to_numpy(dtype=int), net.terms["node"].to_numpy(dtype=int)
     coefficient = net.terms["coefficient"].to_numpy()
     lag = np.where(coefficient > 0, net.activities["lag"].to_numpy(dtype=int)[act], 0)
@@ -33,9 +33,12 @@ def add(model: Model) -> None:
     sink, source = net.routes["to_node"].to_numpy(dtype=int), net.routes["from_node"].to_numpy(dtype=int)
     month = np.arange(months)
     past = month[None, :] < lag[:, None]
-    np.add.at(need, (np.repeat(node, past.sum(1)), np.nonzero(past)[1]), np.repeat(-coefficient * x0[act], past.sum(1)))
+    term, when = np.nonzero(past)
+    ran = before.activity[act[term], longest - lag[term] + when]
+    np.add.at(need, (node[term], when), -coefficient[term] * ran)
     coming = month[None, :] < transit[:, None]
-    np.add.at(need, (np.repeat(sink, coming.sum(1)), np.nonzero(coming)[1]), np.repeat(-y0, coming.sum(1)))
+    route, when = np.nonzero(coming)
+    np.add.at(need, (sink[route], when), -before.shipment[route, longest - transit[route] + when])
 
     rows = p.rows("balance", {"node": net.nodes["node"], "month": t}, need, need)
     model.balance, model.need = rows, need

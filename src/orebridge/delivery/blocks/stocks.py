@@ -1,6 +1,9 @@
 """Stocks: what each holder has at the end of each month, and the shortfall left after the last.
 
-    s = s_base + s_extra,  s_base <= s0,  floor <= s <= room,  s[t-1] - s[t] <= release,   shortfall >= s0 - s[last]
+    s = s_base + s_extra,  s_base <= s0,  floor <= s <= room,  s[t-1] - s[t] <= release,   s[t] - s[t-1] <= refill
+    shortfall >= s0 - s[last]
+
+`release` is nothing until the stock opens (`opens_after` months into a shock), then a share of the holding a month.
 
 Units: t. Shortfall is valued at replacement price (assumption `terminal_share`) and belongs to the holder's loss.
 """
@@ -12,17 +15,19 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from orebridge.delivery.limits import release_limit
+from orebridge.program.families import Axes
 
 if TYPE_CHECKING:
     from orebridge.delivery.model import Model
 
 
 def add(model: Model) -> None:
-    """Add columns `stock`, `stock_extra`, `shortfall` and rows `release`, `refill`."""
+    """Add columns `stock`, `stock_extra`, `shortfall` and rows `release`, `buy back`, `refill`."""
     p, piles = model.program, model.network.stockpiles
     t = model.horizon.labels
     s0 = piles["s0"].to_numpy()
-    labels, floor = {"stockpile": piles["stockpile"], "month": t}, piles["floor"].to_numpy()
+    labels: Axes = {"stockpile": piles["stockpile"], "month": t}
+    floor = piles["floor"].to_numpy()
     room = piles["room"].to_numpy()
     full = np.minimum(s0, room)
     model.stock = p.columns("stock", labels, np.minimum(floor, full)[:, None], full[:, None])
@@ -36,7 +41,15 @@ def add(model: Model) -> None:
     slow = np.flatnonzero(np.isfinite(release).any(axis=1))
     if slow.size:
         rows = p.rows("release", {"stockpile": piles["stockpile"].iloc[slow], "month": t}, -np.inf, release[slow])
-        p.set_rhs(rows.ids[:, 0], upper=release[slow, 0] - s0[slow])
+        p.set_rhs(rows.ids[:, 0], upper=release[slow, 0] - model.before.stock[slow])
         for family in (model.stock, model.stock_extra):
             p.terms(rows.ids, family.ids[slow], -1.0)
             p.terms(rows.ids[:, 1:], family.ids[slow][:, :-1], 1.0)
+    bought = piles["refill"].to_numpy(dtype=float)
+    slow = np.flatnonzero(np.isfinite(bought))
+    if slow.size:
+        rows = p.rows("buy back", {"stockpile": piles["stockpile"].iloc[slow], "month": t}, -np.inf, bought[slow, None])
+        p.set_rhs(rows.ids[:, 0], upper=bought[slow] + model.before.stock[slow])
+        for family in (model.stock, model.stock_extra):
+            p.terms(rows.ids, family.ids[slow], 1.0)
+            p.terms(rows.ids[:, 1:], family.ids[slow][:, :-1], -1.0)

@@ -1,0 +1,177 @@
+"""Writes a response as files, all or none: everything is written beside the folder first, then put in place."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import IO, TYPE_CHECKING
+
+import pandas as pd
+
+from orebridge.errors import OutputError
+from orebridge.reports.brief import render
+from orebridge.reports.plan_json import schema_text
+from orebridge.trail import Trail
+
+if TYPE_CHECKING:
+    from orebridge.session import Response
+
+TABLES = ("unmet", "flows", "activity", "stock", "loss")
+FILES = ("brief.html", "plan.json", "plan.schema.json", "actions", "base_year", "figures", *TABLES)
+
+
+def check_writable(folder: Path) -> None:
+    """Refuse at once what `write_all` could only refuse after the work: a file in the way, a folder not to be written.
+
+    Nothing is created. Raises OutputError.
+    """
+    there = folder
+    while not there.exists() and there != there.parent:
+        there = there.parent
+    if not there.is_dir():
+        raise OutputError(
+            f"could not write to {folder}: {there} is a file, not a folder. Choose another folder with --out."
+        )
+    if not os.access(there, os.W_OK | os.X_OK):
+        raise OutputError(
+            f"could not write to {folder}: no permission to write in {there}. Choose another folder with --out."
+        )
+
+
+def write_all(response: Response, folder: Path) -> list[Path]:
+    """Write brief.html, plan.json with its schema, and the tables as CSV and Parquet; returns the files written.
+
+    All or none: files are written to a folder beside, flushed to the disk, then renamed into place; what they replace is
+    kept until all are there and put back if one fails. Other files of the folder stay. Raises OutputError (full disk, no
+    permission); that and an interruption leave the folder as it was.
+    """
+    folder = Path(folder)
+    check_writable(folder)
+    try:
+        with _made(folder) as new, tempfile.TemporaryDirectory(dir=folder, prefix=".writing-") as beside:
+            scratch = Path(beside)
+            (scratch / "new").mkdir()
+            (scratch / "old").mkdir()
+            _write(response, scratch / "new")
+            done = _put_in_place(scratch, folder)
+            new.clear()  # from here on the folder stays
+        return done
+    except OSError as error:
+        raise OutputError(_why(folder, error)) from error
+
+
+@contextmanager
+def _made(folder: Path) -> Iterator[list[Path]]:
+    """The folder, made if need be; folders made for it are removed again if anything fails inside."""
+    new: list[Path] = []
+    there = folder
+    while not there.exists():
+        new.append(there)
+        there = there.parent
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        yield new
+    finally:
+        for path in new:
+            shutil.rmtree(path, ignore_errors=True)
+
+
+def _put_in_place(scratch: Path, folder: Path) -> list[Path]:
+    """Rename every new file into the folder; if one cannot be, the earlier ones are taken back."""
+    done: list[Path] = []
+    kept: list[Path] = []
+    try:
+        for path in sorted((scratch / "new").iterdir()):
+            target = folder / path.name
+            if target.exists():
+                os.replace(target, scratch / "old" / path.name)  # noqa: PTH105 - a rename on one file system
+                kept.append(target)
+            os.replace(path, target)  # noqa: PTH105
+            done.append(target)
+    except BaseException:
+        for target in done:
+            target.unlink(missing_ok=True)
+        for target in kept:
+            os.replace(scratch / "old" / target.name, target)  # noqa: PTH105
+        raise
+    return done
+
+
+def _why(folder: Path, error: OSError) -> str:
+    there = folder
+    while not there.exists():
+        there = there.parent
+    text = f"could not write to {folder}: {error.strerror or error}"
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        text += f" ({shutil.disk_usage(there).free / 1e6:,.0f} MB free there; about 20 MB are needed)"
+    return f"{text}. Choose another folder with --out or make room; no half-written file was left."
+
+
+def _write(response: Response, folder: Path) -> None:
+    _text(folder / "plan.json", json.dumps(response.to_dict(), indent=1, allow_nan=False))
+    _text(folder / "plan.schema.json", schema_text())
+    for name, frame in _frames(response).items():
+        _table(folder / name, frame)
+    _text(folder / "brief.html", render(response))
+
+
+def _frames(response: Response) -> dict[str, pd.DataFrame]:
+    """The tables beside the brief; `month` is a calendar month in all of them."""
+    calendar = {m: response.month_label(m) for m in range(1, response.months + 1)}
+    frames = {}
+    for name in TABLES:
+        frame = pd.concat([getattr(p, name).assign(way=way) for way, p in response.plans.items()], ignore_index=True)
+        frames[name] = frame.assign(month=frame["month"].map(calendar)) if "month" in frame else frame
+    trail = Trail.of(response)
+    frames["actions"] = response.actions
+    frames["base_year"] = pd.DataFrame(
+        [
+            {
+                "what": b.what,
+                "stated_t_per_year": b.stated,
+                "used_t_per_year": b.used,
+                "confidence": b.confidence,
+                "source": b.source,
+                "rows": "; ".join(f"{file}:{line}" for file, line in b.rows),
+                "inferred": b.inferred,
+            }
+            for b in trail.balanced
+        ],
+        columns=["what", "stated_t_per_year", "used_t_per_year", "confidence", "source", "rows", "inferred"],
+    )
+    figures = [asdict(figure) for rows in trail.figures.values() for figure in rows]
+    columns = ["table", "what", "stated", "low", "high", "year", "confidence", "source", "note", "place", "used"]
+    frames["figures"] = pd.DataFrame(figures, columns=["anchor", *columns])[columns]
+    return frames
+
+
+def _table(stem: Path, frame: pd.DataFrame) -> None:
+    import pyarrow as pa
+    from pyarrow import csv, parquet
+
+    table = pa.Table.from_pandas(frame, preserve_index=False)
+    with _open(stem.with_suffix(".parquet")) as out:
+        parquet.write_table(table, out)
+    with _open(stem.with_suffix(".csv")) as out:
+        csv.write_csv(table, out, csv.WriteOptions(quoting_style="needed"))
+
+
+def _text(path: Path, text: str) -> None:
+    with _open(path) as out:
+        out.write(text.encode("utf-8"))
+
+
+@contextmanager
+def _open(path: Path) -> Iterator[IO[bytes]]:
+    """A file opened for bytes, flushed to the disk when closed: some file systems report a full disk only then."""
+    with path.open("wb") as out:
+        yield out
+        out.flush()
+        os.fsync(out.fileno())
