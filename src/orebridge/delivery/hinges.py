@@ -14,7 +14,7 @@ from functools import partial
 import numpy as np
 import pandas as pd
 
-from orebridge.delivery.swings import Swing, swings
+from orebridge.delivery.swings import Swing, restocked, swings
 from orebridge.delivery.warm import MONTH_DAYS, Case, case_of, losses, own_use
 from orebridge.network import SupplyNetwork
 from orebridge.shocks import Effects
@@ -27,15 +27,11 @@ Note = Callable[[str], None]
 
 def with_stock_days(network: SupplyNetwork, days: float) -> SupplyNetwork:
     """Members' assumed industry stocks set to `days` of the country's own base-year use; published holdings stay."""
-    piles = network.stockpiles.copy()
+    piles = network.stockpiles
     use = own_use(network)[piles["node"].to_numpy(dtype=int)]
     ours = piles["assumed"].to_numpy(dtype=bool) & piles["country"].isin(network.members).to_numpy()
-    new = np.where(ours, use * days / MONTH_DAYS, piles["s0"])
-    floor = np.where(ours & (piles["s0"] > 0), piles["floor"] / piles["s0"].where(piles["s0"] > 0, 1.0), 0.0)
-    piles["floor"] = np.where(ours, new * floor, piles["floor"])
-    piles["release"] = np.where(ours, new, piles["release"])
-    piles["s0"] = new
-    return replace(network, stockpiles=piles)
+    new = np.where(ours, use * days / MONTH_DAYS, piles["s0"].to_numpy(dtype=float))
+    return replace(network, stockpiles=restocked(piles, new))
 
 
 def stock_curve(

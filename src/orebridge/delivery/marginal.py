@@ -54,7 +54,11 @@ def marginal_values(
     worth = value_per_tonne(model, solution)[:, :months]
     use = own_use(case.network)
     best = worth.max(axis=1, initial=0.0)
-    amounts = {int(i): _amounts(float(use[i]), share) for i in np.flatnonzero(use >= LEAST_USE)}
+    # Origin classes of the same goods are one place: its use is theirs together, its best tonne the better one's.
+    keys = [case.network.nodes[column].to_numpy() for column in ("commodity", "country")]
+    use = pd.Series(use).groupby(keys).transform("sum").to_numpy()
+    first = pd.Series(best).groupby(keys).transform("idxmax").to_numpy() == np.arange(len(best))
+    amounts = {int(i): _amounts(float(use[i]), share) for i in np.flatnonzero((use >= LEAST_USE) & first)}
     ours = case.network.nodes["is_member"].to_numpy(dtype=bool)
     promise = {i: best[i] * q for i, (_, q) in amounts.items() if ours[i] and best[i] > 1e-6}
     rows = []
@@ -63,9 +67,9 @@ def marginal_values(
         good = np.flatnonzero(worth[node] >= best[node] * (1.0 - EQUAL))
         # An early tonne may only help outsiders or the months after the reported ones; a late one still helps here.
         late = int(np.flatnonzero(worth[node] >= best[node] * (1.0 - UNEVEN))[-1])
-        first, more = amounts[node]
+        few, more = amounts[node]
         for month in dict.fromkeys((int(good[-1]), late)):
-            saved = [loss - _with_more(case, model, node, month, q) for q in (first, more)]
+            saved = [loss - _with_more(case, model, node, month, q) for q in (few, more)]
             if np.isnan(saved).any() or min(saved) > max(1.0, 1e-9 * loss):
                 break
         else:
@@ -73,10 +77,8 @@ def marginal_values(
         early = len(good) == month + 1
         name, member = (str(case.network.nodes[column].iloc[node]) for column in ("commodity", "country"))
         when = month_name(start, month + 1)
-        text = _words(
-            commodity_name(case.network, name), member, f"{'by' if early else 'in'} {when}", first, more, saved
-        )
-        rows.append((name, member, month + 1, when, first, saved[0] / first, more, saved[1] / more, saved[1], text))
+        text = _words(commodity_name(case.network, name), member, f"{'by' if early else 'in'} {when}", few, more, saved)
+        rows.append((name, member, month + 1, when, few, saved[0] / few, more, saved[1] / more, saved[1], text))
     frame = pd.DataFrame(rows, columns=COLUMNS)
     size = frame["saves_usd"].map(lambda saved: float(f"{saved:.6g}"))  # the solver's rounding does not rank
     frame = frame.assign(_size=size).sort_values(["_size", "commodity", "member"], ascending=[False, True, True])

@@ -243,6 +243,8 @@ def _named(bench: Bench, lever: Lever, start: str | None) -> tuple[str, str]:
         return what, f"{lever.amount:.0f} more days of use at the start ({tonnes(lever.tonnes)})"
     pile = net.stockpiles.iloc[at]
     what = f"{pile['holder']} stock of {commodity_name(net, pile['commodity'])} in {pile['country']}"
+    if lever.form == "trigger":
+        return what, f"opening at once instead of {lever.amount:.0f} months into the shock ({size})"
     return what, f"{lever.amount:.0%} of it freed ({tonnes(lever.tonnes)} a month more, and of the floor)"
 
 
@@ -290,6 +292,7 @@ def _bound(bench: Bench, lever: Lever, what: str) -> str:
         "purchase": f"{what} is at what base-year contracts and the contestable share allow",
         "days": f"{what} is used up and missing",
         "release": f"{what} may give no more",
+        "trigger": f"{what} is not open yet",
     }[lever.form]  # fmt: skip
     return _capital(head)
 

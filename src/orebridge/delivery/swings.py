@@ -18,6 +18,8 @@ import pandas as pd
 from orebridge.network import SupplyNetwork
 from orebridge.shocks import Effects
 
+Bools = npt.NDArray[np.bool_]
+Floats = npt.NDArray[np.float64]
 State = tuple[SupplyNetwork, Effects]
 # Shares below this count as what leaks through a restriction; larger ones are quotas somebody grants.
 LEAK_HIGH = 0.3
@@ -135,6 +137,21 @@ def _values(network: SupplyNetwork, effects: Effects) -> Swing | None:
     return Swing("value of lost output", "times stated", scale["low"], 1.0, scale["high"], at, True)
 
 
+def restocked(piles: pd.DataFrame, s0: Floats) -> pd.DataFrame:
+    """The stockpiles with other tonnes at the start; floor, release and refill keep their share of them."""
+    old = piles["s0"].to_numpy(dtype=float)
+    share = np.divide(s0, old, out=np.ones_like(old), where=old > 0)
+    scaled = {c: _times(piles[c], share) for c in ("floor", "release", "refill") if c in piles}
+    scaled["release"] = np.where(old > 0, scaled["release"], s0)  # a stock that was empty may give all it gets
+    return piles.assign(s0=s0, **scaled)
+
+
+def _times(values: pd.Series, share: Floats) -> Floats:
+    given = values.to_numpy(dtype=float)
+    result: Floats = np.where(np.isinf(given), given, np.where(np.isinf(given), 0.0, given) * share)
+    return result
+
+
 def _stocks(network: SupplyNetwork, effects: Effects) -> Swing | None:
     name, piles = "stock_days_scale", network.stockpiles
     if name not in network.assumptions:
@@ -143,38 +160,56 @@ def _stocks(network: SupplyNetwork, effects: Effects) -> Swing | None:
     ours = (piles["assumed"].to_numpy(dtype=bool)) & piles["country"].isin(network.members).to_numpy()
 
     def at(factor: float) -> State:
-        scale = np.where(ours, factor, 1.0)
-        new = piles.assign(s0=piles["s0"] * scale, floor=piles["floor"] * scale, release=piles["release"] * scale)
-        return replace(network, stockpiles=new), effects
+        new = piles["s0"].to_numpy(dtype=float) * np.where(ours, factor, 1.0)
+        return replace(network, stockpiles=restocked(piles, new)), effects
 
     return Swing("assumed stocks", "times stated", given.low, given.value, given.high, at)
 
 
-def _recipes(network: SupplyNetwork, effects: Effects) -> list[Swing]:
-    """Recipes of no base-year use: accepted by none or by twice as many; qualified in half or twice the time."""
+def _recipes(network: SupplyNetwork, effects: Effects) -> list[Swing | None]:
+    """Recipes of no base-year use: the share that accepts them and the months to qualify, at their stated ends.
+
+    Where the network states no range: accepted by none or by twice as many; qualified in half or twice the time.
+    """
     acts = network.activities
     new = ((acts["x0"] == 0) & ((acts["accepted"] < 1) | (acts["opens"] > 0))).to_numpy() & ~_idle(network)
-    found: list[Swing] = []
-
-    def accepted(factor: float) -> State:
-        share = np.where(new, acts["accepted"] * factor, acts["accepted"]).clip(0.0, 1.0)
-        return replace(network, activities=acts.assign(accepted=share)), effects
-
-    def opened(factor: float) -> State:
-        opens = np.where(new, np.ceil(acts["opens"] * factor), acts["opens"])
-        return replace(network, activities=acts.assign(opens=opens)), effects
-
-    if (new & (acts["accepted"] < 1.0).to_numpy()).any():
-        found.append(Swing("new recipes: accepted share", "times stated", 0.0, 1.0, 2.0, accepted, True))
-    if (new & (acts["opens"] > 0).to_numpy()).any():
-        found.append(Swing("new recipes: months to qualify", "times stated", 0.5, 1.0, 2.0, opened, True))
-    return found
+    share, months = (acts[column].to_numpy(dtype=float) for column in ("accepted", "opens"))
+    part, late = new & (share < 1.0), new & (months > 0)
+    return [
+        _table(network, effects, "accepted", part, (np.zeros_like(share), np.minimum(2.0 * share, 1.0))),
+        _table(network, effects, "opens", late, (np.ceil(0.5 * months), 2.0 * months)),
+    ]
 
 
-def _idle(network: SupplyNetwork) -> npt.NDArray[np.bool_]:
+def _table(
+    network: SupplyNetwork, effects: Effects, column: str, own: Bools, ends: tuple[Floats, Floats]
+) -> Swing | None:
+    """All `own` activities' figures of a column at the low or the high ends together; `ends` where none are stated."""
+    if not own.any():
+        return None
+    acts = network.activities
+    stated = acts[column].to_numpy(dtype=float)
+    low, high = (
+        acts[f"{column}_{end}"].to_numpy(dtype=float) if f"{column}_{end}" in acts else guess
+        for end, guess in zip(("low", "high"), ends, strict=True)
+    )
+    middle = float(stated[own].mean())
+
+    def at(value: float) -> State:
+        end = stated if value == middle else low if value < middle else high
+        return replace(network, activities=acts.assign(**{column: np.where(own, end, stated)})), effects
+
+    name, unit = {
+        "accepted": ("new recipes: accepted share", "share (mean)"),
+        "opens": ("new recipes: months to qualify", "months (mean)"),
+    }[column]
+    return Swing(name, unit, float(low[own].mean()), middle, float(high[own].mean()), at, True)
+
+
+def _idle(network: SupplyNetwork) -> Bools:
     """Activities of sites that stand idle or are planned: they wait for the plant, not for a recipe."""
     at = network.activities["site"].to_numpy(dtype=int)
-    idle: npt.NDArray[np.bool_] = network.sites["status"].isin(["idle", "planned"]).to_numpy(dtype=bool)[at]
+    idle: Bools = network.sites["status"].isin(["idle", "planned"]).to_numpy(dtype=bool)[at]
     return idle
 
 
