@@ -21,7 +21,7 @@ from orebridge.shocks import Effects
 
 STOCK_DAYS = (0, 30, 60, 90, 120, 180, 240)
 GONE = 0.01  # a loss below this share of the loss without stock counts as gone
-COLUMNS = ["assumption", "low_at", "stated_at", "high_at", "unit", "low", "stated", "high", "swing"]
+COLUMNS = ["assumption", "title", "low_at", "stated_at", "high_at", "unit", "low", "stated", "high", "swing"]
 Note = Callable[[str], None]
 
 
@@ -77,35 +77,12 @@ def break_even_days(curve: pd.DataFrame, way: str, share: float = GONE) -> float
     return float(days[k - 1] + (loss[k - 1] - target) / (loss[k - 1] - loss[k]) * (days[k] - days[k - 1]))
 
 
-def break_even_words(curve: pd.DataFrame, way: str, share: float = GONE) -> str:
-    """The break-even in a sentence."""
-    rows = curve[curve["way"] == way].sort_values("days")
-    name = {"unaided": "Without a plan", "alone": "With each planning alone"}.get(way, f"With the {way} plan")
-    loss = rows["loss_usd"].to_numpy(dtype=float)
-    if not len(loss):
-        return f"{name}: not computed."
-    if np.isnan(loss).any():
-        return f"{name} the loss in USD is unknown: a product without a stated value runs short."
-    days = break_even_days(curve, way, share)
-    if loss[0] <= 0:
-        return f"{name} nothing is lost even without any stock."
-    if np.isnan(days):
-        return (
-            f"{name} even {rows['days'].iloc[-1]:,.0f} days of stock leave a loss of {loss[-1] / 1e6:,.0f} million USD, "
-            f"{loss[-1] / loss[0]:.0%} of the loss without stock."
-        )
-    return (
-        f"{name} about {days:,.0f} days of stock of every form would end the loss "
-        f"(below {share:.0%} of the {loss[0] / 1e6:,.0f} million USD lost without stock)."
-    )
-
-
 def tornado(
     network: SupplyNetwork, effects: Effects, months: int, way: str, note: Note = lambda _: None
 ) -> pd.DataFrame:
     """Loss of `way` with each assumption at its low and high end, the others as stated; widest first, for one chain.
 
-    Columns: `assumption`; `low_at, stated_at, high_at` in `unit`; `low, stated, high`: the loss in USD there; `swing`:
+    Columns: `assumption` (its name) and `title` (in words); `low_at, stated_at, high_at` in `unit`; `low, stated, high`: the loss in USD there; `swing`:
     the distance of the largest from the smallest of the three.
     """
     found = swings(network, effects, months)
@@ -120,7 +97,7 @@ def tornado(
         ends = loss[0], loss[1 + 2 * i], loss[2 + 2 * i]
         swung = max(ends) - min(ends) if not np.isnan(ends).any() else float("nan")
         at = swing.low, swing.stated, swing.high
-        rows.append((swing.name, *at, swing.unit, ends[1], ends[0], ends[2], swung))
+        rows.append((swing.name, swing.title, *at, swing.unit, ends[1], ends[0], ends[2], swung))
     frame = pd.DataFrame(rows, columns=COLUMNS)
     return frame.sort_values(["swing", "assumption"], ascending=[False, True], ignore_index=True)
 

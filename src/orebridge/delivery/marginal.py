@@ -18,6 +18,7 @@ import pandas as pd
 from orebridge.delivery.model import Model
 from orebridge.delivery.naming import commodity_name, month_name, tonnes, usd
 from orebridge.delivery.warm import Case, Warm, case_of, loss_of, own_use, total
+from orebridge.labels import in_words
 from orebridge.network import SupplyNetwork
 from orebridge.program import Solution
 from orebridge.shocks import Effects
@@ -114,11 +115,9 @@ def _with_more(case: Case, model: Model, node: int, month: int, more: float) -> 
 
 def _words(name: str, member: str, when: str, first: float, more: float, saved: list[float]) -> str:
     if first >= 1.0:
-        head = f"The first tonne of {name} in {member} {when} saves {usd(saved[0])}"
+        head = f"The first tonne of {name} in {in_words(member)} {when} saves {usd(saved[0])}"
     else:
-        head = (
-            f"{tonnes(first)} more {name} in {member} (the month's use is below a tonne) {when} saves {usd(saved[0])}"
-        )
+        head = f"{tonnes(first)} more {name} in {in_words(member)} (the month's use is below a tonne) {when} saves {usd(saved[0])}"
     text = f"{head}; {tonnes(more)} save {usd(saved[1])}"
     fades = saved[0] / first > saved[1] / more * (1.0 + UNEVEN)
     return text + (": the value fades as more comes." if fades else ".")
