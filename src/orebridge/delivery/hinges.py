@@ -12,28 +12,17 @@ from dataclasses import replace
 from functools import partial
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from orebridge.delivery.swings import Swing, swings
-from orebridge.delivery.warm import Case, case_of, losses
+from orebridge.delivery.warm import MONTH_DAYS, Case, case_of, losses, own_use
 from orebridge.network import SupplyNetwork
 from orebridge.shocks import Effects
 
 STOCK_DAYS = (0, 30, 60, 90, 120, 180, 240)
-MONTH_DAYS = 30.4375
 GONE = 0.01  # a loss below this share of the loss without stock counts as gone
 COLUMNS = ["assumption", "low_at", "stated_at", "high_at", "unit", "low", "stated", "high", "swing"]
 Note = Callable[[str], None]
-
-
-def own_use(network: SupplyNetwork) -> npt.NDArray[np.float64]:
-    """What each node's own processes and users take in the base year, t per month: without exports and waste."""
-    use = np.zeros(len(network.nodes))
-    flow = network.activities["x0"].to_numpy()[network.terms["activity"]] * network.terms["coefficient"].to_numpy()
-    np.add.at(use, network.terms["node"].to_numpy(dtype=int), np.maximum(-flow, 0.0))
-    np.add.at(use, network.demands["node"].to_numpy(dtype=int), network.demands["D"].to_numpy(dtype=float))
-    return use
 
 
 def with_stock_days(network: SupplyNetwork, days: float) -> SupplyNetwork:

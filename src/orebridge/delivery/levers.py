@@ -3,8 +3,9 @@
     promise = sum over months of dual x amount      an upper bound of what the single solve's objective can save
 
 (weak duality). So a limit without a dual is left out unseen and the promise ranks what is worth a re-solve; no figure
-shown to anybody comes from a dual. A lever changes the network or the effects, and its loss is that of a rebuilt world;
-only the contestable share of one seller, which is no figure of the network, is moved in the program itself.
+shown to anybody comes from a dual. A lever changes the network or the effects, and its loss is that of a rebuilt world.
+Two are moved in the program itself, with contracts as they are: the contestable share of one seller, which is no figure
+of the network, and use that is spared.
 """
 
 from __future__ import annotations
@@ -18,9 +19,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from orebridge.delivery.hinges import MONTH_DAYS, own_use
 from orebridge.delivery.marginal import EQUAL, LEAST_USE, value_per_tonne
-from orebridge.delivery.warm import Warm, case_of, loss_of, total
+from orebridge.delivery.warm import MONTH_DAYS, Warm, case_of, loss_of, own_use, total
 from orebridge.network import SupplyNetwork
 from orebridge.shocks import Effects
 
@@ -353,25 +353,24 @@ class Bench:
         general = (demands["is_member"] & (demands["tier"] == "general")).to_numpy(dtype=bool)
         for n in sorted(set(demands["node"].to_numpy()[short & general].tolist())):
             at = np.flatnonzero(general & (demands["node"] == n).to_numpy())
-            gain = less * self.limits.demand[at].sum(axis=0) * (self.month <= self.months)
-            pull = self._anew(effects=self._less(demands["demand"].iloc[at].tolist(), 1.0 - less))
+            cut = less * self.limits.demand[at, : self.months]
+            gain = np.concatenate([cut.sum(axis=0), np.zeros(len(self.month) - self.months)])
+            pull = self._spared(n, at, cut)
             found.append(self._lever("demand", "general", at, less, float(gain.max()), self.tonne[n], gain, pull))
         return found
 
-    def _less(self, demands: list[str], factor: float) -> Effects:
-        """The effects with demands scaled by a factor in every reported month, on top of what the shock does to them."""
-        frame = self.effects.frame
-        hit = ((frame["field"] == "demand_factor") & frame["component"].isin(demands)).to_numpy()
-        scaled = frame.assign(value=np.where(hit, frame["value"] * factor, frame["value"]))
-        known = set(zip(frame["component"][hit], frame["month"][hit], strict=True))
-        more = [
-            ("demand_factor", name, month, factor)
-            for name in demands
-            for month in range(1, self.months + 1)
-            if (name, month) not in known
-        ]
-        extra = pd.DataFrame(more, columns=list(frame.columns)).astype(frame.dtypes.to_dict())
-        return replace(self.effects, frame=pd.concat([scaled, extra], ignore_index=True))
+    def _spared(self, node: int, at: Ints, cut: Floats) -> Pull:
+        def pull(warm: Warm) -> pd.DataFrame:
+            model, _ = warm.solve(self.case)
+            program, months = model.program, slice(0, self.months)
+            need = model.need[node, months] - cut.sum(axis=0)
+            most = np.maximum(program.columns_upper(model.unmet)[at, months] - cut, 0.0)
+            with program.changed():
+                program.set_rhs(model.balance.ids[node, months], lower=need, upper=need)
+                program.set_bounds(model.unmet.ids[at, months], upper=most)
+                return loss_of(self.case, model.flows(program.solve()))
+
+        return pull
 
 
 def _grown(network: SupplyNetwork, site: object, more: float) -> SupplyNetwork:

@@ -15,10 +15,9 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from orebridge.delivery.hinges import own_use
 from orebridge.delivery.model import Model
 from orebridge.delivery.naming import commodity_name, month_name, tonnes, usd
-from orebridge.delivery.warm import Case, Warm, case_of, loss_of, total
+from orebridge.delivery.warm import Case, Warm, case_of, loss_of, own_use, total
 from orebridge.network import SupplyNetwork
 from orebridge.program import Solution
 from orebridge.shocks import Effects
@@ -62,11 +61,16 @@ def marginal_values(
     # The promise is the most that can be saved, so twice as many tries as rows leave room for those that fade.
     for node in sorted(promise, key=lambda i: (-promise[i], i))[: 2 * most]:
         good = np.flatnonzero(worth[node] >= best[node] * (1.0 - EQUAL))
-        month, early = int(good[-1]), len(good) == good[-1] + 1
+        # An early tonne may only help outsiders or the months after the reported ones; a late one still helps here.
+        late = int(np.flatnonzero(worth[node] >= best[node] * (1.0 - UNEVEN))[-1])
         first, more = amounts[node]
-        saved = [loss - _with_more(case, model, node, month, q) for q in (first, more)]
-        if not np.isnan(saved).any() and min(saved) <= max(1.0, 1e-9 * loss):
+        for month in dict.fromkeys((int(good[-1]), late)):
+            saved = [loss - _with_more(case, model, node, month, q) for q in (first, more)]
+            if np.isnan(saved).any() or min(saved) > max(1.0, 1e-9 * loss):
+                break
+        else:
             continue
+        early = len(good) == month + 1
         name, member = (str(case.network.nodes[column].iloc[node]) for column in ("commodity", "country"))
         when = month_name(start, month + 1)
         text = _words(
@@ -74,7 +78,9 @@ def marginal_values(
         )
         rows.append((name, member, month + 1, when, first, saved[0] / first, more, saved[1] / more, saved[1], text))
     frame = pd.DataFrame(rows, columns=COLUMNS)
-    return frame.sort_values(["saves_usd", "commodity"], ascending=[False, True], ignore_index=True).head(most)
+    size = frame["saves_usd"].map(lambda saved: float(f"{saved:.6g}"))  # the solver's rounding does not rank
+    frame = frame.assign(_size=size).sort_values(["_size", "commodity", "member"], ascending=[False, True, True])
+    return frame.drop(columns="_size").head(most).reset_index(drop=True)
 
 
 def value_per_tonne(model: Model, solution: Solution) -> npt.NDArray[np.float64]:
