@@ -21,6 +21,7 @@ import pandas as pd
 from orebridge.delivery.levers import Bench, Lever
 from orebridge.delivery.naming import commodity_name, month_name, months_text, recipe_name, tonnes, usd
 from orebridge.delivery.warm import by_member, total
+from orebridge.labels import and_list, in_words
 from orebridge.network import SupplyNetwork
 from orebridge.shocks import Effects
 
@@ -235,14 +236,16 @@ def _named(bench: Bench, lever: Lever, start: str | None) -> tuple[str, str]:
         return _route_words(bench, lever, start)
     if lever.kind == "demand":
         commodity, country = net.demands["commodity"].iloc[at], net.demands["country"].iloc[at]
-        what = f"general use of {commodity_name(net, commodity)} in {country}"
+        what = f"general use of {commodity_name(net, commodity)} in {in_words(str(country))}"
         return what, f"{lever.amount:.0%} less ({size}; what that costs users is not counted)"
     if lever.form == "days":
         commodity, country = net.nodes["commodity"].iloc[at], net.nodes["country"].iloc[at]
-        what = f"stock of {commodity_name(net, commodity)} in {country}"
+        what = f"stock of {commodity_name(net, commodity)} in {in_words(str(country))}"
         return what, f"{lever.amount:.0f} more days of use at the start ({tonnes(lever.tonnes)})"
     pile = net.stockpiles.iloc[at]
-    what = f"{pile['holder']} stock of {commodity_name(net, pile['commodity'])} in {pile['country']}"
+    what = f"{pile['holder']} stock of {commodity_name(net, pile['commodity'])} in {in_words(str(pile['country']))}"
+    if lever.form == "trigger":
+        return what, f"opening at once instead of {lever.amount:.0f} months into the shock ({size})"
     return what, f"{lever.amount:.0%} of it freed ({tonnes(lever.tonnes)} a month more, and of the floor)"
 
 
@@ -264,13 +267,14 @@ def _recipe_words(bench: Bench, lever: Lever, start: str | None) -> tuple[str, s
 
 def _route_words(bench: Bench, lever: Lever, start: str | None) -> tuple[str, str]:
     routes, at = bench.net.routes, lever.at[0]
-    ends = "/".join(dict.fromkeys(routes["destination"].iloc[list(lever.at)]))
-    what = f"{commodity_name(bench.net, str(routes['commodity'].iloc[at]))} from {routes['origin'].iloc[at]} to {ends}"
+    ends = and_list(in_words(str(code)) for code in dict.fromkeys(routes["destination"].iloc[list(lever.at)]))
+    origin = in_words(str(routes["origin"].iloc[at]))
+    what = f"{commodity_name(bench.net, str(routes['commodity'].iloc[at]))} from {origin} to {ends}"
     size = f"{tonnes(lever.tonnes)} a month"
     change = {
         "licence": f"a further {lever.amount:.0%} of base-year shipments let through ({size})",
         "opening": f"qualified at once instead of in {month_name(start, int(routes['opens'].iloc[at]) + 1)}",
-        "purchase": f"contracts for {size} more",
+        "purchase": f"contracts for up to {size} more",
     }[lever.form]
     return what, change
 
@@ -290,6 +294,7 @@ def _bound(bench: Bench, lever: Lever, what: str) -> str:
         "purchase": f"{what} is at what base-year contracts and the contestable share allow",
         "days": f"{what} is used up and missing",
         "release": f"{what} may give no more",
+        "trigger": f"{what} is not open yet",
     }[lever.form]  # fmt: skip
     return _capital(head)
 
