@@ -25,7 +25,7 @@ from orebridge.network import Assumption, SupplyNetwork
 from orebridge.shocks import Effects, Trace, effects_of, load_shock
 from orebridge.world import load_world
 
-from .hand_worlds import effects, magnets, world
+from .hand_worlds import effects, magnets
 
 BAN = effects(
     ("shipment_share", "metal:CHN>BBB", 1, 4, 0.1),
@@ -192,19 +192,3 @@ def test_break_even_days_by_hand() -> None:
     assert np.isnan(break_even_days(curve(100.0, 0.0), "joint"))  # not in the curve
     # It dips and rises again: what counts is where it stays down.
     assert break_even_days(curve(100.0, 0.0, 21.0, 1.0), "alone") == pytest.approx(90.0)
-
-
-def test_a_member_comes_before_an_outsider_of_the_same_weight() -> None:
-    """4 of 10 t are gone for good. An outsider's essential tonne weighs 1 % x 10^2 of general value: as much as ours."""
-    net = world(
-        ["metal@AAA", "metal@CHN"],
-        [("mine@CHN", {"metal@CHN": 1.0}, 10.0, 0)],
-        [("metal", "CHN", "AAA", 5.0)],
-        None,
-        [("metal@AAA", "general", 5.0), ("metal@CHN", "essential", 5.0)],
-        members=("AAA",),
-        theta=1.0,
-    )
-    shock = effects(("capacity_share", "mine@CHN", 1, 6, 0.6))
-    for way in ("joint",):  # alone, AAA gets what the outsider would send it with no plan
-        assert total(Warm(way).loss(case_of(net, shock, 6))) == pytest.approx(0.0, abs=1.0)

@@ -28,7 +28,6 @@ from orebridge.shocks import Effects
 
 Floats = npt.NDArray[np.float64]
 MONTH_DAYS = 30.4375
-TILT = 1e-3
 Pair = tuple[npt.NDArray[np.int32], npt.NDArray[np.int32]]
 
 
@@ -70,7 +69,7 @@ class Warm:
         """
         coalition = frozenset(case.network.members) if self.way == "joint" else frozenset()
         name = f"{self.way}/{'+'.join(case.network.chains)} (single solve)"
-        model = Model(_members_first(case.network), case.limits, case.horizon, case.unaided, coalition, name)
+        model = Model(case.network, case.limits, case.horizon, case.unaided, coalition, name)
         _close_routes(model)
         pairs = _fold(model) if self._fold else []
         if self._kept is None:
@@ -88,16 +87,6 @@ class Warm:
         """Loss by member and item (see `member_loss`)."""
         model, solution = self.solve(case)
         return loss_of(case, model.flows(solution))
-
-
-def _members_first(network: SupplyNetwork) -> SupplyNetwork:
-    """Outsiders weighed a thousandth less, so that a member comes first where both weigh the same.
-
-    An outsider's essential use weighs 1 % x 10^2 of general value, to the last digit a member's general use. Left tied,
-    the solver would pick who goes short, and members' loss would depend on where it started from.
-    """
-    name = "outsider_weight"
-    return network.assume(name, network.assumption(name) * (1.0 - TILT))
 
 
 def _cost(model: Model, ids: npt.NDArray[np.int32]) -> Floats:
