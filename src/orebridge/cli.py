@@ -52,6 +52,7 @@ def respond(
     from rich.console import Console
 
     from orebridge.reports.write import check_writable, write_all
+    from orebridge.schema import network_tables
     from orebridge.session import respond as answer
     from orebridge.world import load_world
 
@@ -61,7 +62,7 @@ def respond(
     with _progress(log) as note:
         response = answer(
             shocks, [m.strip().upper() for m in members.split(",") if m.strip()], start, months,
-            world=load_world(world, data), as_dated=as_dated, foresight=foresight, hinges=not quick, note=note,
+            world=load_world(world, data, network_tables()), as_dated=as_dated, foresight=foresight, hinges=not quick, note=note,
         )  # fmt: skip
         written = []
         if out is not None:
