@@ -19,7 +19,7 @@ VALUE_KIND = {
     "project_support": "money", "facilities": "stated",
     "world_production": "published flow", "mineral_trade": "published flow", "mineral_exports": "published flow",
     "supply_outlook": "published flow", "demand_outlook": "published flow", "reserves": "published stock",
-    "governance": "stated", "development": "stated", "published_criticality": "stated", "import_reliance": "share",
+    "governance": "stated", "development": "stated", "trade_parameters": "stated", "published_criticality": "stated", "import_reliance": "share",
     "companion_shares": "share", "shock_probabilities": "share",
 }  # fmt: skip
 
@@ -28,7 +28,7 @@ VALUE_KIND = {
 RANKING_TABLES = frozenset({
     "minerals", "mineral_codes", "world_production", "mineral_trade", "mineral_exports", "governance", "development",
     "import_reliance", "reserves", "companion_shares", "published_criticality", "supply_outlook", "demand_outlook",
-    "shock_probabilities",
+    "shock_probabilities", "trade_parameters",
 })  # fmt: skip
 
 
