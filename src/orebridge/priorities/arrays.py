@@ -21,7 +21,7 @@ it is the same for any number of draws and workers, and for any choice of groups
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, cast
 
@@ -89,6 +89,7 @@ class Arrays:
     anything: Floats
     chances: Floats
     loss_factor: Floats
+    _flows: dict[Subject, Flows] = field(default_factory=dict, repr=False, compare=False)
 
     @property
     def draws(self) -> int:
@@ -164,6 +165,8 @@ class Flows:
 
 def flows_of(arrays: Arrays, subject: Subject) -> Flows:
     """Imports of the subject from others; what its members sell one another is left out and returned as `inside`."""
+    if subject in arrays._flows:
+        return arrays._flows[subject]
     rows = arrays.trade
     importer = rows["importer"].isin(subject.members).to_numpy()
     inner = rows["exporter"].isin(subject.members).to_numpy()
@@ -179,17 +182,27 @@ def flows_of(arrays: Arrays, subject: Subject) -> Flows:
         if str(name) in position:
             exports[position[str(name)]] = tonnes
     kept = arrays.traded[:, outer]
-    return Flows(
+    arrays._flows[subject] = Flows(
         minerals[outer], _ints(rows["c"])[outer], rows["importer"].to_numpy(dtype=object)[outer], kept,
         rows["usd"].to_numpy(dtype=float)[outer], np.isfinite(kept[0]), Sums(minerals[outer], size),
         np.maximum(exports[None, :] - inside, 0.0), inside, rows["tonnes"].to_numpy(dtype=float)[outer],
     )  # fmt: skip
+    return arrays._flows[subject]
 
 
-def arrays_of(
-    inputs: Inputs, draws: Sequence[int] = (), seed: int = 0, groups: Collection[str] = GROUPS
-) -> Arrays:
+#: One row of arrays: a draw's number and the groups that vary in it, or None for the inputs as stated.
+Row = tuple[int, frozenset[str]] | None
+
+
+def arrays_of(inputs: Inputs, draws: Sequence[int] = (), seed: int = 0, groups: Collection[str] = GROUPS) -> Arrays:
     """The inputs as stated (no draws), or drawn: row k is draw number `draws[k]`, with only `groups` varying."""
+    return arrays_for(inputs, [(i, frozenset(groups)) for i in draws] or [None], seed)
+
+
+def arrays_for(inputs: Inputs, rows: Sequence[Row], seed: int = 0) -> Arrays:
+    """The inputs in any mixture of rows, so that a method runs once over all of them; begin with None: methods take what
+    is there and what is not from the first row.
+    """
     table = inputs.minerals[inputs.minerals["class"] != "other"]
     minerals = tuple(sorted(str(name) for name in table["mineral"]))
     names = {c for key in ("production", "governance", "development") for c in getattr(inputs, key)["country"]}
@@ -198,7 +211,7 @@ def arrays_of(
     production = _production_rows(inputs, m, c)
     trade = inputs.trade[inputs.trade["mineral"].isin(m)]
     trade = trade.assign(m=trade["mineral"].map(m), c=trade["exporter"].map(c)).sort_values(["importer", "mineral", "exporter"])
-    chance = _Chance(seed, tuple(draws), frozenset(groups))
+    chance = _Chance(seed, tuple(rows))
     size = len(minerals)
     return Arrays(
         inputs, minerals, countries, production, _drawn_production(production, chance, size), trade,
@@ -216,30 +229,35 @@ def arrays_of(
 
 @dataclass(frozen=True)
 class _Chance:
-    """Random numbers by group and draw; a group that is held gives its neutral value."""
+    """Random numbers by group and row; in rows where a group is held it has its neutral value."""
 
     seed: int
-    draws: tuple[int, ...]
-    groups: frozenset[str]
-
-    def _rows(self, group: str) -> list[np.random.Generator]:
-        k = GROUPS.index(group)
-        return [np.random.default_rng(np.random.SeedSequence(self.seed, spawn_key=(i, k))) for i in self.draws]
+    rows: tuple[Row, ...]
+    _drawn: dict[tuple[int, str, str, int], Floats] = field(default_factory=dict, repr=False)
 
     def varies(self, group: str) -> bool:
-        return bool(self.draws) and group in self.groups
+        """Whether the group varies in any row."""
+        return any(row is not None and group in row[1] for row in self.rows)
 
     def normal(self, group: str, size: int) -> Floats:
-        """Standard normal (D, size), 0 if held."""
-        if not self.varies(group):
-            return np.zeros((max(len(self.draws), 1), size))
-        return np.stack([rng.standard_normal(size) for rng in self._rows(group)])
+        """Standard normal (D, size), 0 where held."""
+        return self._fill(group, "normal", size, 0.0)
 
     def uniform(self, group: str, size: int, held: float = np.nan) -> Floats:
-        """Uniform 0-1 (D, size); `held` (NaN: as stated) if the group is held."""
-        if not self.varies(group):
-            return np.full((max(len(self.draws), 1), size), held)
-        return np.stack([rng.random(size) for rng in self._rows(group)])
+        """Uniform 0-1 (D, size); `held` (NaN: as stated) where the group is held."""
+        return self._fill(group, "uniform", size, held)
+
+    def _fill(self, group: str, kind: str, size: int, held: float) -> Floats:
+        result = np.full((len(self.rows), size), held)
+        for k, row in enumerate(self.rows):
+            if row is not None and group in row[1]:
+                key = (row[0], group, kind, size)
+                if key not in self._drawn:
+                    sequence = np.random.SeedSequence(self.seed, spawn_key=(row[0], GROUPS.index(group)))
+                    rng = np.random.default_rng(sequence)
+                    self._drawn[key] = rng.standard_normal(size) if kind == "normal" else rng.random(size)
+                result[k] = self._drawn[key]
+        return result
 
 
 def _ints(values: pd.Series) -> Ints:
@@ -284,7 +302,8 @@ def _drawn_production(rows: pd.DataFrame, chance: _Chance, size: int) -> Floats:
     np.maximum.at(count, at, others)
     u = chance.uniform("source", size * len(STAGES))
     # Half of the draws believe the main source, the others share the other half.
-    believed = np.where((u < 0.5) | (count == 0), 0, 1 + np.floor((u - 0.5) * 2 * count).astype(int))
+    other = 1 + np.floor((np.nan_to_num(u) - 0.5) * 2 * count).astype(int)
+    believed = np.where(np.isnan(u) | (u < 0.5) | (count == 0), 0, other)
     return np.asarray(np.where(others == np.minimum(believed, count)[:, at], tonnes, 0.0))
 
 

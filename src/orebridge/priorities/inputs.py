@@ -18,7 +18,8 @@ from orebridge.world import World, load_world
 
 #: Tables to read for a ranking: its own, and those that give names, routes, sites and owners.
 TABLES: frozenset[str] = RANKING_TABLES | {
-    "sources", "chains", "hosts", "processes", "sites", "production", "transit", "transit_zones", "withheld",
+    "sources", "chains", "commodities", "hosts", "processes", "recipes", "recipe_terms", "sites", "production", "transit",
+    "transit_zones", "withheld",
 }  # fmt: skip
 BUNDLED_YEAR = 2024
 

@@ -123,12 +123,24 @@ def frame_of(stated: Arrays, raw: Raw, drawn: Floats) -> pd.DataFrame:
 
 def interval(drawn: Floats) -> tuple[Floats, Floats]:
     """The middle 90 % of the draws of every mineral, NaN where no draw has a score."""
-    low, high = np.full(drawn.shape[1], np.nan), np.full(drawn.shape[1], np.nan)
-    some = np.isfinite(drawn).any(axis=0)
-    if some.any():
-        tail = (1 - BETWEEN) / 2
-        low[some], high[some] = np.nanquantile(drawn[:, some], [tail, 1 - tail], axis=0)
-    return low, high
+    tail = (1 - BETWEEN) / 2
+    return quantile(drawn, tail), quantile(drawn, 1 - tail)
+
+
+def quantile(drawn: Floats, q: float) -> Floats:
+    """Quantile (M) over the draws that are numbers, by linear interpolation; NaN where none is.
+
+    >>> quantile(np.array([[1.0, np.nan], [3.0, np.nan], [np.nan, np.nan]]), 0.5).tolist()
+    [2.0, nan]
+    """
+    ordered = np.sort(drawn, axis=0)  # NaN last
+    count = np.isfinite(drawn).sum(axis=0)
+    at = q * np.maximum(count - 1, 0)
+    below = np.floor(at).astype(int)
+    above = np.minimum(below + 1, np.maximum(count - 1, 0))
+    columns = np.arange(drawn.shape[1])
+    low, high = ordered[below, columns], ordered[above, columns]
+    return np.where(count > 0, low + (at - below) * (high - low), np.nan)
 
 
 def reasons(size: int, cases: Sequence[tuple[NDArray[np.bool_], str]]) -> NDArray[np.object_]:
@@ -154,13 +166,13 @@ def largest(arrays: Arrays) -> tuple[NDArray[np.object_], Floats]:
     from orebridge.labels import country_name
 
     words, share = np.full(len(arrays.minerals), "", dtype=object), np.full(len(arrays.minerals), np.nan)
-    stage = arrays.production["s"].to_numpy()
-    for at in np.argsort(arrays.shares[0], kind="stable"):
-        k, part = int(arrays.production["m"].iloc[at]), float(arrays.shares[0, at])
-        if part > 0 and not part < share[k]:
-            share[k] = part
-            kind = ("mining", "refining")[int(stage[at])]
-            words[k] = f"{country_name(arrays.countries[int(arrays.production['c'].iloc[at])])} {100 * part:.0f} % of {kind}"
+    order = np.argsort(-arrays.shares[0], kind="stable")
+    minerals = arrays.production["m"].to_numpy()[order]
+    first = order[np.unique(minerals, return_index=True)[1]]
+    columns = (arrays.production[name].to_numpy()[first].tolist() for name in ("m", "c", "s"))
+    for k, c, s, part in zip(*columns, arrays.shares[0, first].tolist(), strict=True):
+        share[k] = part
+        words[k] = f"{country_name(arrays.countries[c])} {100 * part:.0f} % of {('mining', 'refining')[s]}"
     return words, share
 
 

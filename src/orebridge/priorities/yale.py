@@ -88,7 +88,7 @@ class Yale(Yardstick):
         values = np.stack(list(parts.values()), axis=2)
         stated = np.isfinite(values[0])
         drawn = 100 * arrays.anything[:, len(arrays.countries) :]
-        filled = np.where(stated[None, :, :], values, np.nan if np.isnan(drawn).all() else drawn[:, :, None])
+        filled = np.where(stated[None, :, :], values, drawn[:, :, None])  # drawn is NaN where held
         weight = np.repeat([self.weights[name] for name in COMPONENTS], 2)
         counted = np.isfinite(filled) * weight
         # Each component is the mean of the indicators it has; a component without any leaves the mean of the others.
