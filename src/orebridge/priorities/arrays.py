@@ -51,16 +51,17 @@ class Sums:
     size: int
 
     @cached_property
-    def _plan(self) -> tuple[Ints, Ints, Ints]:
+    def _plan(self) -> tuple[Ints | None, Ints, Ints]:
         order = np.argsort(self.group, kind="stable")
         present, starts = np.unique(self.group[order], return_index=True)
-        return order, starts, present
+        sorted_already = bool((np.diff(self.group) >= 0).all())
+        return None if sorted_already else order, starts, present
 
     def __call__(self, values: Floats) -> Floats:
         result = np.zeros((values.shape[0], self.size))
         if len(self.group):
             order, starts, present = self._plan
-            result[:, present] = np.add.reduceat(values[:, order], starts, axis=1)
+            result[:, present] = np.add.reduceat(values if order is None else values[:, order], starts, axis=1)
         return result
 
 
@@ -130,6 +131,11 @@ class Arrays:
     def of_members(self, subject: Subject) -> NDArray[np.bool_]:
         """Which countries are the subject's own."""
         return np.isin(np.array(self.countries), subject.members)
+
+    def own_by_stage(self, subject: Subject) -> Floats:
+        """Output of the subject's members (D, M, stages)."""
+        ours = self.of_members(subject)[self.production["c"].to_numpy()]
+        return self.by_stage(np.where(ours, self.tonnes, 0.0))
 
     @cached_property
     def instability(self) -> Floats:

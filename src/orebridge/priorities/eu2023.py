@@ -66,11 +66,11 @@ class Eu2023(Yardstick):
         recycled, _ = family_highest(arrays, arrays.where("eu2023", "EoL_RIR") / 100)
         substitution, _ = family_highest(arrays, arrays.where("eu2023", "SI_SR"))
         half = reliance / 2
-        mixed = world * half[:, :, None] + supplied[:, :, None] * (1 - half)[:, :, None]
-        whole = np.where((np.isfinite(supplied) & np.isfinite(reliance))[:, :, None], mixed, world)
+        mixed = world * half[:, :, None] + supplied * (1 - half)[:, :, None]
+        whole = np.where(np.isfinite(supplied) & np.isfinite(reliance)[:, :, None], mixed, world)
         score, stage = worse_stage(whole * ((1 - recycled) * substitution)[:, :, None])
         output = np.isfinite(world[0]).any(axis=1)
-        there = [output, np.isfinite(supplied[0]), np.isfinite(reliance[0]), np.isfinite(recycled[0]), np.isfinite(substitution[0])]
+        there = [output, np.isfinite(supplied[0]).any(axis=1), np.isfinite(reliance[0]), np.isfinite(recycled[0]), np.isfinite(substitution[0])]
         # World supply counts twice: half of it is its governance weight, full only with all six indicators.
         present = (sum(t.astype(float) for t in there) + output * (1.0 if six else 0.5)) / 6
         score = np.where(output & (present >= ENOUGH), score, np.nan)
@@ -85,7 +85,7 @@ class Eu2023(Yardstick):
                 (only, "no trade heading of its own: world supply alone" if not traded.all() else "world supply alone"),
                 (np.full(len(present), not six), "political stability stands for the mean of six indicators"),
             ]),
-            {"stage": stage, "hhi_world": np.nanmax(np.where(np.isnan(world), -1, world), axis=2), "hhi_supply": supplied,
+            {"stage": stage, "hhi_world": np.nanmax(np.where(np.isnan(world), -1, world), axis=2), "hhi_supply_mine": supplied[:, :, 0], "hhi_supply_refining": supplied[:, :, 1],
              "import_reliance": reliance, "reliance_basis": basis, "eol_rir": recycled, "si_sr": substitution,
              "eu_sr": printed, "eu_ei": ei, "eu_from": source},
         )  # fmt: skip
@@ -101,17 +101,24 @@ class Eu2023(Yardstick):
     def _supplied(
         self, arrays: Arrays, flows: Flows, weight: np.ndarray, subject: Subject
     ) -> tuple[np.ndarray, np.ndarray]:
-        """`HHI = Σ S²·W·t` over imports, own output in the sum of supply with W = 0 (D, M), and which have trade."""
+        """`HHI = Σ S²·W·t` over imports, own output of the stage in the sum with W = 0 (D, M, stages), and which have trade.
+
+        Imports are those under the mineral's codes in both stages: trade is not told apart further.
+        """
         tonnes = np.nan_to_num(flows.tonnes)
-        own = own_output(arrays, subject)
-        base = flows.by_mineral(tonnes) + own
-        share = np.divide(tonnes, base[:, flows.mineral], out=np.zeros_like(tonnes), where=base[:, flows.mineral] > 0)
         names = np.array(arrays.minerals, dtype=object)[flows.mineral]
         countries = np.array(arrays.countries, dtype=object)[flows.country]
-        t = np.maximum(*(_parameters(arrays, names, countries, np.full(len(names), s)) for s in STAGES))
-        total = flows.by_mineral(np.nan_to_num(share**2 * weight[:, flows.country] * t))
+        own = arrays.own_by_stage(subject)
+        bought = flows.by_mineral(tonnes)
         has = np.isin(np.arange(len(arrays.minerals)), arrays.trade["m"].to_numpy())
-        return np.where(has & (base > 0), total, np.nan), has
+        parts = []
+        for s, stage in enumerate(STAGES):
+            base = bought + own[:, :, s]
+            share = np.divide(tonnes, base[:, flows.mineral], out=np.zeros_like(tonnes), where=base[:, flows.mineral] > 0)
+            t = _parameters(arrays, names, countries, np.full(len(names), stage))
+            total = flows.by_mineral(np.nan_to_num(share**2 * weight[:, flows.country] * t))
+            parts.append(np.where(has & (base > 0), total, np.nan))
+        return np.stack(parts, axis=2), has
 
 
 def governance_weight(arrays: Arrays) -> tuple[np.ndarray, bool]:
@@ -124,10 +131,8 @@ def governance_weight(arrays: Arrays) -> tuple[np.ndarray, bool]:
 
 def own_output(arrays: Arrays, subject: Subject) -> np.ndarray:
     """Output of the subject's members (D, M) in the stage of the mineral's series."""
-    ours = arrays.of_members(subject)[arrays.production["c"].to_numpy()]
     _, stage = arrays.series()
-    by_stage = arrays.by_stage(np.where(ours, arrays.tonnes, 0.0))
-    return np.asarray(np.take_along_axis(by_stage, stage[None, :, None], axis=2)[:, :, 0])
+    return np.asarray(np.take_along_axis(arrays.own_by_stage(subject), stage[None, :, None], axis=2)[:, :, 0])
 
 
 def net_import_reliance(arrays: Arrays, flows: Flows, subject: Subject) -> tuple[np.ndarray, np.ndarray]:

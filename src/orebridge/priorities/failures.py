@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 import pandas as pd
 
@@ -13,31 +13,41 @@ from orebridge.world import World
 SOLE = 0.90
 
 
-def single_points(world: World, chains: Mapping[str, str] | None = None) -> pd.DataFrame:
-    """`chain, commodity, label, sole, name, share, known` for every good that hangs on one of something, worst first.
+def single_points(world: World, members: Collection[str] = ()) -> pd.DataFrame:
+    """`scope, chain, commodity, label, sole, name, share, known` for every good that hangs on one of something, worst first.
 
     Output of a good by site is the base-year output stated for the site times the output per tonne of activity of its
-    process (the mean of its recipes). `sole`: facility (one named plant makes all that is stated), country or owner (90 %
-    and more). Sites that stand for many plants (no operator, or "and others") are no facility. A site with several owners
-    counts for each by equal parts; `known` is the share of output with a stated owner. Sites without stated output do not
-    count: what nobody states may be a second source.
+    process (the mean of its recipes); concentrates of single deposits count as one good. `sole`: facility (one named plant
+    makes all that is stated), country or owner (90 % and more). Scope `world` is all output; scope `members` is theirs,
+    where it hangs on one facility though the world's does not. Sites that stand for many plants (no operator, or "and
+    others") are no facility. A site with several owners counts for each by equal parts; `known` is the share of output
+    with a stated owner. Sites without stated output do not count: what nobody states may be a second source.
     """
     per = _output_per_activity(world)
     made = {row["site"]: row.value for row in world.rows("production")}
-    sites = [row for row in world.records("sites") if made.get(row["site"], 0.0) > 0]
     names = {row["commodity"]: row for row in world.records("commodities")}
     by_good: dict[str, list[tuple[dict[str, str], float]]] = {}
-    for site in sites:
+    info: dict[str, tuple[str, str]] = {}
+    for site in world.records("sites"):
+        if made.get(site["site"], 0.0) <= 0:
+            continue
         for commodity, rate in per.get(site["process"], {}).items():
-            by_good.setdefault(commodity, []).append((site, made[site["site"]] * rate))
+            good, separator, _ = commodity.partition("/concentrate-")
+            label = f"{good.replace('_', ' ').capitalize()} concentrates" if separator else names[commodity]["label"]
+            key = f"{good}/concentrate" if separator else commodity
+            info[key] = (names[commodity]["chain"], label)
+            by_good.setdefault(key, []).append((site, made[site["site"]] * rate))
     rows = []
     for commodity, makers in sorted(by_good.items()):
-        good = names[commodity]
-        if chains is None or good["chain"] in chains:
-            rows += [(good["chain"], commodity, good["label"], *point) for point in _points(makers)]
-    frame = pd.DataFrame(rows, columns=["chain", "commodity", "label", "sole", "name", "share", "known"])
-    kind = frame["sole"].map({"facility": 0, "country": 1, "owner": 2})
-    return frame.assign(kind=kind).sort_values(["kind", "share", "commodity"], ascending=[True, False, True]).drop(columns="kind").reset_index(drop=True)  # fmt: skip
+        found = _points(makers)
+        rows += [("world", info[commodity][0], commodity, info[commodity][1], *point) for point in found]
+        own = [(site, tonnes) for site, tonnes in makers if site["country"] in members]
+        if not any(point[0] == "facility" for point in found):
+            rows += [("members", info[commodity][0], commodity, info[commodity][1], *p) for p in _points(own) if p[0] == "facility"]
+    frame = pd.DataFrame(rows, columns=["scope", "chain", "commodity", "label", "sole", "name", "share", "known"])
+    order = frame["sole"].map({"facility": 0, "country": 1, "owner": 2})
+    frame = frame.assign(order=order).sort_values(["scope", "order", "share", "commodity"], ascending=[False, True, False, True])
+    return frame.drop(columns="order").reset_index(drop=True)
 
 
 def _points(makers: list[tuple[dict[str, str], float]]) -> list[tuple[str, str, float, float]]:

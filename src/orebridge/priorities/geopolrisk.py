@@ -69,7 +69,7 @@ class GeoPolRisk(Yardstick):
         weighed = flows.by_mineral(tonnes * np.nan_to_num(g))
         total, stage = arrays.series()
         index = np.take_along_axis(concentration(arrays), stage[None, :, None], axis=2)[:, :, 0]
-        own = _own_output(arrays, subject, stage)
+        own = np.take_along_axis(arrays.own_by_stage(subject), stage[None, :, None], axis=2)[:, :, 0]
         base = own + bought
         risk = np.divide(weighed, base, out=np.full_like(base, np.nan), where=base > 0)
         usd = Sums(flows.mineral, len(arrays.minerals))(np.nan_to_num(flows.usd)[None, :])[0]
@@ -92,11 +92,3 @@ class GeoPolRisk(Yardstick):
             ]),
             {"hhi": index, "import_risk": risk, "imports_t": bought, "own_output_t": own, "imports_scored": known},
         )  # fmt: skip
-
-
-def _own_output(arrays: Arrays, subject: Subject, stage: np.ndarray) -> np.ndarray:
-    """Output of the subject's members (D, M) in the stage of the mineral's series."""
-    rows = arrays.production
-    ours = arrays.of_members(subject)[rows["c"].to_numpy()]
-    by_stage = arrays.by_stage(np.where(ours, arrays.tonnes, 0.0))
-    return np.asarray(np.take_along_axis(by_stage, stage[None, :, None], axis=2)[:, :, 0])

@@ -74,11 +74,11 @@ def rank(
     arrays = bench.arrays
     keep = ranked(inputs, arrays.minerals)
     raws = {m.name: m.core(arrays, subject) for m in methods}
-    scored = {name: _kept(raw.score, keep) for name, raw in raws.items()}
-    places = {m.name: places_of(scored[m.name], m.higher_is_worse) for m in methods}
+    orders = {m.name: order_of(_kept(raws[m.name].score, keep), m.higher_is_worse) for m in methods}
+    places = {name: _places(ranks) for name, ranks in orders.items()}
     stated = {name: values[:1] for name, values in places.items()}
     overall, share = combined(places, weigh)
-    scores = {m.name: _scored(arrays, raws[m.name], scored[m.name], bench, m, keep) for m in methods}
+    scores = {m.name: _scored(arrays, raws[m.name], orders[m.name], bench, keep) for m in methods}
     table = _table(inputs, arrays, keep, overall, bench, share, raws, stated, weigh)
     movers = _movers(bench, overall, table["mineral"].tolist())
     table = table.merge(movers, on="mineral", how="left").sort_values(["rank", "mineral"], na_position="last")
@@ -138,15 +138,11 @@ def order_of(scores: Floats, higher_is_worse: bool = True) -> Floats:
     [[2.5, 1.0, nan, 2.5]]
     """
     values = np.where(np.isfinite(scores), scores if higher_is_worse else -scores, np.nan)
-    better = np.nan_to_num(values, nan=-np.inf)
-    ordered = np.sort(better, axis=1)
-    size = scores.shape[1]
-    result = np.empty_like(better)
-    for d in range(len(better)):
-        above = size - np.searchsorted(ordered[d], better[d], side="right")
-        below = size - np.searchsorted(ordered[d], better[d], side="left")
-        result[d] = (above + below + 1) / 2
-    return np.where(np.isnan(values), np.nan, result)
+    one, other = values[:, :, None], values[:, None, :]
+    # NaN compares false with everything, so an absent score neither has nor makes a rank.
+    above = (other > one).sum(axis=2)
+    same = (other == one).sum(axis=2)
+    return np.where(np.isnan(values), np.nan, above + (same + 1) / 2)
 
 
 def places_of(scores: Floats, higher_is_worse: bool = True) -> Floats:
@@ -155,7 +151,11 @@ def places_of(scores: Floats, higher_is_worse: bool = True) -> Floats:
     >>> places_of(np.array([[0.2, 0.9, np.nan, 0.5]])).tolist()
     [[0.0, 1.0, nan, 0.5]]
     """
-    ranks = order_of(scores, higher_is_worse)
+    return _places(order_of(scores, higher_is_worse))
+
+
+def _places(ranks: Floats) -> Floats:
+    """Places from ranks."""
     count = np.isfinite(ranks).sum(axis=1, keepdims=True)
     return np.where(count > 1, 1 - (ranks - 1) / np.maximum(count - 1, 1), np.where(np.isfinite(ranks), 1.0, np.nan))
 
@@ -173,10 +173,9 @@ def combined(places: Mapping[str, Floats], weights: Mapping[str, float]) -> tupl
     return np.where(share >= ENOUGH, np.divide(value, weight, out=np.zeros(shape), where=np.asarray(weight) > 0), np.nan), share
 
 
-def _scored(arrays: Arrays, raw: Raw, kept: Floats, bench: Bench, method: Method, keep: np.ndarray) -> pd.DataFrame:
+def _scored(arrays: Arrays, raw: Raw, drawn: Floats, bench: Bench, keep: np.ndarray) -> pd.DataFrame:
     """The frame of a method, ranked minerals only, with rank, its interval and the chance of the top ten."""
     frame = frame_of(arrays, raw, raw.score[bench.drawn]).iloc[keep].reset_index(drop=True)
-    drawn = order_of(kept, method.higher_is_worse)
     ranks = drawn[0]
     low, high, top = _interval(drawn[bench.drawn])
     there = np.isfinite(ranks)
@@ -282,7 +281,7 @@ def flips(ranking: Ranking, first: str, second: str) -> pd.DataFrame:
     `flips_at` is NaN where no weight of 0 or more does it. Exact: the overall scores are ratios linear in each weight.
     Raises UnknownLabel for a mineral that has no overall rank.
     """
-    places = {m.name: _places(ranking, m) for m in ranking.methods}
+    places = {m.name: _stated_places(ranking, m) for m in ranking.methods}
     for name in (first, second):
         row = ranking.table[ranking.table["mineral"] == name]
         if row.empty or not np.isfinite(float(row["rank"].iloc[0])):
@@ -297,7 +296,7 @@ def flips(ranking: Ranking, first: str, second: str) -> pd.DataFrame:
     return frame.assign(factor=frame["flips_at"] / frame["weight"].replace(0.0, np.nan))
 
 
-def _places(ranking: Ranking, method: Method) -> dict[str, float]:
+def _stated_places(ranking: Ranking, method: Method) -> dict[str, float]:
     frame = ranking.scores[method.name]
     places = places_of(frame["score"].to_numpy(dtype=float)[None, :], method.higher_is_worse)[0]
     return dict(zip(frame["mineral"].astype(str), places.tolist(), strict=True))

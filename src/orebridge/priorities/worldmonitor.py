@@ -120,5 +120,6 @@ class WorldMonitor(Yardstick):
 
 def _by_partner(flows: Flows, share: np.ndarray, minerals: int, countries: int) -> np.ndarray:
     """`Σ s²` over partners, the purchases of several members from one partner added first."""
-    pair = Sums(flows.mineral * countries + flows.country, minerals * countries)(share)
-    return np.asarray((pair**2).reshape(share.shape[0], minerals, countries).sum(axis=2))
+    pairs, at = np.unique(flows.mineral * countries + flows.country, return_inverse=True)
+    summed = Sums(at.astype(np.int64), len(pairs))(share)
+    return Sums((pairs // countries).astype(np.int64), minerals)(summed**2)
