@@ -182,7 +182,8 @@ def flows_of(arrays: Arrays, subject: Subject) -> Flows:
     minerals = _ints(rows["m"])
     inside = Sums(minerals[within], size)(np.nan_to_num(arrays.traded[:, within]))
     sold = arrays.inputs.exports[arrays.inputs.exports["country"].isin(subject.members)]
-    exports = np.full(size, np.nan)
+    # A trade database lists every flow, so a country it knows sold none of what has no row; one it does not know is absent.
+    exports = np.full(size, 0.0 if set(subject.members) <= set(sold["country"]) else np.nan)
     position = {name: k for k, name in enumerate(arrays.minerals)}
     for name, tonnes in sold.groupby("mineral")["tonnes"].sum(min_count=1).items():
         if str(name) in position:
@@ -216,7 +217,7 @@ def arrays_for(inputs: Inputs, rows: Sequence[Row], seed: int = 0) -> Arrays:
     m, c = ({name: k for k, name in enumerate(items)} for items in (minerals, countries))
     production = _production_rows(inputs, m, c)
     trade = inputs.trade[inputs.trade["mineral"].isin(m)]
-    trade = trade.assign(m=trade["mineral"].map(m), c=trade["exporter"].map(c)).sort_values(["importer", "mineral", "exporter"])
+    trade = trade.assign(m=_positions(trade["mineral"], m), c=_positions(trade["exporter"], c)).sort_values(["importer", "mineral", "exporter"])
     chance = _Chance(seed, tuple(rows))
     size = len(minerals)
     return Arrays(
@@ -266,6 +267,10 @@ class _Chance:
         return result
 
 
+def _positions(names: pd.Series, at: dict[str, int]) -> Ints:
+    return np.array([at[str(name)] for name in names], dtype=np.int64)
+
+
 def _ints(values: pd.Series) -> Ints:
     return cast(Ints, values.to_numpy(dtype=np.int64))
 
@@ -287,7 +292,8 @@ def _production_rows(inputs: Inputs, m: dict[str, int], c: dict[str, int]) -> pd
     wide = np.log(frame["high"] / frame["low"]) / (2 * 1.645)
     error = np.where(frame["estimate"].astype(str) == "yes", ESTIMATED, REPORTED)
     return frame.assign(
-        m=frame["mineral"].map(m), c=frame["country"].map(c), s=frame["stage"].map({s: k for k, s in enumerate(STAGES)}),
+        m=_positions(frame["mineral"], m), c=_positions(frame["country"], c),
+        s=_positions(frame["stage"], {s: k for k, s in enumerate(STAGES)}),
         unlisted=1.0 - whole / total, main=np.where(stated, main, first),
         error=np.where(np.isfinite(wide), wide, error),
     )  # fmt: skip

@@ -69,20 +69,30 @@ class Eu2023(Yardstick):
         mixed = world * half[:, :, None] + supplied * (1 - half)[:, :, None]
         whole = np.where(np.isfinite(supplied) & np.isfinite(reliance)[:, :, None], mixed, world)
         score, stage = worse_stage(whole * ((1 - recycled) * substitution)[:, :, None])
+        has_output = (arrays.stage_total[0] > 0).any(axis=1)
         output = np.isfinite(world[0]).any(axis=1)
         there = [output, np.isfinite(supplied[0]).any(axis=1), np.isfinite(reliance[0]), np.isfinite(recycled[0]), np.isfinite(substitution[0])]
-        # World supply counts twice: half of it is its governance weight, full only with all six indicators.
-        present = (sum(t.astype(float) for t in there) + output * (1.0 if six else 0.5)) / 6
+        # World supply counts twice: the second time for its governance weight, full only with all six indicators.
+        at = arrays.production["c"].to_numpy()
+        known = arrays.by_stage(arrays.shares * np.isfinite(weight[:1, at]))[0]
+        listed = arrays.by_stage(arrays.shares)[0]
+        governed = np.divide(known, listed, out=np.zeros_like(known), where=listed > 0).max(axis=1)
+        present = (sum(t.astype(float) for t in there) + output * governed * (1.0 if six else 0.5)) / 6
         score = np.where(output & (present >= ENOUGH), score, np.nan)
         ei, _ = family_highest(arrays, arrays.where("eu2023", "EI"))
         printed, source = family_highest(arrays, arrays.where("eu2023", "SR"))
         only = output & ~(there[1] & there[2])
+        no_factors = np.full(len(present), arrays.inputs.trade_parameters.empty)
+        present = present * np.where(no_factors, 0.9, 1.0)
         return Raw(
             score, present,
             reasons(len(present), [
-                (~output, "no output by country stated"),
+                (~has_output, "no output by country stated"),
+                (~output, "no governance score for most of the output"),
                 (~(there[3] & there[4]), "the EU printed no recycling rate or substitution index"),
                 (only, "no trade heading of its own: world supply alone" if not traded.all() else "world supply alone"),
+                (governed < 1 - 1e-9, "political stability stands for six indicators, and part of the output has no score"),
+                (no_factors, "no trade parameters: no export restriction counted"),
                 (np.full(len(present), not six), "political stability stands for the mean of six indicators"),
             ]),
             {"stage": stage, "hhi_world": np.nanmax(np.where(np.isnan(world), -1, world), axis=2), "hhi_supply_mine": supplied[:, :, 0], "hhi_supply_refining": supplied[:, :, 1],
@@ -96,7 +106,9 @@ class Eu2023(Yardstick):
         t = _parameters(arrays, rows["mineral"], rows["country"], rows["stage"])
         w = weight[:, rows["c"].to_numpy()]
         total = arrays.by_stage(np.nan_to_num(arrays.shares**2 * w * t))
-        return np.where(arrays.stage_total > 0, total, np.nan)
+        known = arrays.by_stage(arrays.shares * ~np.isnan(w))
+        listed = arrays.by_stage(arrays.shares)
+        return np.where((listed > 0) & (known >= ENOUGH * listed), total, np.nan)
 
     def _supplied(
         self, arrays: Arrays, flows: Flows, weight: np.ndarray, subject: Subject
@@ -117,7 +129,9 @@ class Eu2023(Yardstick):
             share = np.divide(tonnes, base[:, flows.mineral], out=np.zeros_like(tonnes), where=base[:, flows.mineral] > 0)
             t = _parameters(arrays, names, countries, np.full(len(names), stage))
             total = flows.by_mineral(np.nan_to_num(share**2 * weight[:, flows.country] * t))
-            parts.append(np.where(has & (base > 0), total, np.nan))
+            known = flows.by_mineral(share * ~np.isnan(weight[:, flows.country]))
+            scored = (known >= ENOUGH * flows.by_mineral(share)) & has & (base > 0)
+            parts.append(np.where(scored, total, np.nan))
         return np.stack(parts, axis=2), has
 
 
@@ -138,14 +152,14 @@ def own_output(arrays: Arrays, subject: Subject) -> np.ndarray:
 def net_import_reliance(arrays: Arrays, flows: Flows, subject: Subject) -> tuple[np.ndarray, np.ndarray]:
     """IR (D, M) and how it is known: printed for one country, else `(imports − exports) / (own + imports − exports)`.
 
-    0 for a net exporter, NaN for 0/0 and without trade.
+    0 for a net exporter; NaN for 0/0, without trade and where the exports of a member are not stated.
     """
     bought = flows.by_mineral(np.nan_to_num(flows.tonnes))
-    net = bought - np.nan_to_num(flows.exports)
+    net = bought - flows.exports
     base = own_output(arrays, subject) + net
     has = np.isin(np.arange(len(arrays.minerals)), arrays.trade["m"].to_numpy())
     computed = np.divide(net, base, out=np.full_like(net, np.nan), where=base > 0)
-    computed = np.where(net <= 0, np.where(bought + np.nan_to_num(flows.exports) > 0, 0.0, np.nan), np.clip(computed, 0, 1))
+    computed = np.where(net <= 0, np.where(bought + flows.exports > 0, 0.0, np.nan), np.clip(computed, 0, 1))
     computed = np.where(has, computed, np.nan)
     basis = np.where(np.isfinite(computed[0]), "trade and output", "").astype(object)
     names = sorted(set(arrays.inputs.net_import_reliance["country"]))

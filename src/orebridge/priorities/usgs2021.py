@@ -49,7 +49,7 @@ class Usgs2021(Yardstick):
     state DP, TE and EV of a mineral (your own rows) the score is computed from them instead. Published for the United
     States alone, so there is no score for another country or for an alliance: DP and EV would have to be made anew.
     `reliance_now` is today's net import reliance, to see how far TE has moved since. Rare earths: the highest of the
-    elements. Not covered: a mineral USGS could not assess.
+    elements. Absent: other subjects, and minerals not among the 54. Not covered: what USGS could not assess.
     """
 
     name: str = "usgs2021"

@@ -52,7 +52,8 @@ class WorldMonitor(Yardstick):
     Ours differs in the inputs: imports under the mineral's HS codes instead of HS4 headings; straits from the sea routes
     of the bundled world instead of an index by HS chapter, with the cape not counted; no live disruption. Absent: T
     (no trade heading, or no route for half of the imports) makes the score absent, as there. The page prints results of
-    hand checks without their inputs, so 69.03, 64.14 and 63.43 cannot be recomputed; two others fix theirs and are.
+    hand checks without their inputs, so 69.03, 64.14 and 63.43 cannot be recomputed; two others fix theirs and are. 
+    Not covered: stocks held by industry.
     """
 
     name: str = "worldmonitor"
