@@ -11,7 +11,7 @@ published   printed indices, uniform over the rounding of the print
 companion   companion share, uniform over its range
 development development index, uniform over its range
 chances     chance of a shock, log-triangular from low over value to high
-losses      loss of a shock, log-triangular over the range of the value of lost output
+losses      loss of a shock, log-triangular over the range of the value of lost output; how much of the best plan is done
 absent      what nobody states: anything it may be (a missing governance score 0-1, an unlisted share spread or one producer)
 
 The percentages without a source are assumptions of Orebridge. Draw i uses SeedSequence(seed, spawn_key=(i, group)), so
@@ -230,7 +230,7 @@ def arrays_for(inputs: Inputs, rows: Sequence[Row], seed: int = 0) -> Arrays:
             for name, rows in inputs.development.groupby("indicator")
         },
         chance.uniform("absent", size, 0.0), chance.uniform("absent", len(countries) + size, np.nan),
-        _chances(inputs, chance), chance.uniform("losses", size, np.nan),
+        _chances(inputs, chance), chance.uniform("losses", size + 1, np.nan),
     )  # fmt: skip
 
 

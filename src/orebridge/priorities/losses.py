@@ -15,6 +15,7 @@ import os
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
@@ -60,7 +61,7 @@ def key_of(folder: Path | None = None, overlay: Path | None = None) -> str:
 
 
 def cache_folder() -> Path:
-    """Where this platform keeps a user's caches, with `orebridge` below; ORE_CACHE overrides it."""
+    """Where this platform keeps a user's caches, with `orebridge` below; OREBRIDGE_CACHE overrides it."""
     if own := os.environ.get("OREBRIDGE_CACHE"):
         return Path(own)
     if sys.platform == "win32":
@@ -151,12 +152,13 @@ def _write(path: Path, text: str) -> None:
         beside.write_text(text, encoding="utf-8")
         beside.replace(path)
     except OSError as error:
-        beside.unlink(missing_ok=True)
+        with suppress(OSError):
+            beside.unlink(missing_ok=True)
         raise OutputError(f"cannot keep the losses in {path.parent} ({error.strerror}); set OREBRIDGE_CACHE to a folder.") from error
 
 
 def _losses_of(world: World, members: tuple[str, ...]) -> pd.DataFrame:
-    """Rows of one subject: every shock and chain it touches, without a plan and with the best one of its own."""
+    """Rows of one subject: every shock and chain it touches, without a plan and with its best one."""
     from orebridge.build import build_network
     from orebridge.delivery.limits import restrict_to
     from orebridge.shocks import effects_of, library, load_shock
