@@ -23,13 +23,17 @@ def priorities(
     draws: Annotated[int, typer.Option(help="Draws of the uncertain inputs.")] = 200,
     seed: Annotated[int, typer.Option(help="Seed of the draws.")] = 0,
     refresh: Annotated[
-        bool, typer.Option("--refresh", help="Compute the expected losses anew with the delivery model (under a minute).")
+        bool,
+        typer.Option("--refresh", help="Compute the expected losses anew with the delivery model (under a minute)."),
     ] = False,
     out: Annotated[Path | None, typer.Option(help="Folder for the page, figures, tables and priorities.json.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Pure JSON on standard output.")] = False,
-    world: Annotated[Path | None, typer.Option("--world", help="Folder of tables used instead of the bundled world.")] = None,
+    world: Annotated[
+        Path | None, typer.Option("--world", help="Folder of tables used instead of the bundled world.")
+    ] = None,
     data: Annotated[
-        Path | None, typer.Option("--data", help="Folder of your own tables laid over the world; only read, never copied.")
+        Path | None,
+        typer.Option("--data", help="Folder of your own tables laid over the world; only read, never copied."),
     ] = None,
 ) -> None:
     """Rank minerals for each economy and for the alliance as one, under every published method, with the doubt shown."""

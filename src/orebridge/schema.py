@@ -62,7 +62,18 @@ def schema() -> dict[str, dict[str, Attribute]]:
         )  # fmt: skip
         tables.setdefault(item.table, {})[item.name] = item
     common = tables.pop("*")
-    structural = {"sources", "chains", "commodities", "processes", "recipes", "sites", "transit_zones", "withheld", "minerals", "mineral_codes"}
+    structural = {
+        "sources",
+        "chains",
+        "commodities",
+        "processes",
+        "recipes",
+        "sites",
+        "transit_zones",
+        "withheld",
+        "minerals",
+        "mineral_codes",
+    }
     for name, attributes in tables.items():
         if name not in structural:
             for key, attribute in common.items():

@@ -135,10 +135,16 @@ def test_an_alliance_of_one_is_the_country(method: Method) -> None:
 def test_a_draw_is_the_same_alone_and_among_others(method: Method, subject: Subject) -> None:
     """Draw i depends on its number alone: any division of the draws over workers gives the same."""
     many = method.core(arrays_of(inputs(), range(12), seed=5), subject).score
-    two = np.concatenate([method.core(arrays_of(inputs(), part, seed=5), subject).score for part in ((0, 1, 2, 3), range(4, 12))])
+    two = np.concatenate(
+        [method.core(arrays_of(inputs(), part, seed=5), subject).score for part in ((0, 1, 2, 3), range(4, 12))]
+    )
     np.testing.assert_allclose(two, many, rtol=1e-12)
     other = method.core(arrays_of(inputs(), range(12), seed=6), subject).score
-    assert np.isnan(many).all() or (many.max(axis=0) == many.min(axis=0))[np.isfinite(many[0])].all() or not np.allclose(many, other, equal_nan=True)
+    assert (
+        np.isnan(many).all()
+        or (many.max(axis=0) == many.min(axis=0))[np.isfinite(many[0])].all()
+        or not np.allclose(many, other, equal_nan=True)
+    )
 
 
 @every_method

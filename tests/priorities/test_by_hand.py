@@ -80,7 +80,9 @@ def test_production_without_trade_is_explained() -> None:
 
 def test_trade_without_production_is_explained() -> None:
     given = hand_inputs()
-    found = row(GeoPolRisk(), given.replace(production=given.production[given.production["mineral"] == "a"]), "JPN", "b")
+    found = row(
+        GeoPolRisk(), given.replace(production=given.production[given.production["mineral"] == "a"]), "JPN", "b"
+    )
     assert np.isnan(found["score"]) and found["absent_reason"] == "no output by country stated"
 
 
@@ -95,7 +97,9 @@ def test_eu_by_hand() -> None:
     assert found["score"] == pytest.approx(1.35765)
     assert found["reliance_basis"] == "printed" and found["eu_sr"] == pytest.approx(1.1)
     # Without the print: (30 − 4)/(10 + 30 − 4) = 0.7222; half of it 0.3611
-    assert row(Eu2023(), given.replace(net_import_reliance=pd.DataFrame()), "USA")["import_reliance"] == pytest.approx(26 / 36)
+    assert row(Eu2023(), given.replace(net_import_reliance=pd.DataFrame()), "USA")["import_reliance"] == pytest.approx(
+        26 / 36
+    )
 
 
 def test_worldmonitor_by_hand() -> None:
@@ -122,7 +126,10 @@ def test_alternative_sources_are_never_mixed() -> None:
     other = given.production[given.production["mineral"] == "a"].assign(tonnes=[90.0, 5.0, 5.0], source="z")
     both = given.replace(production=pd.concat([given.production, other], ignore_index=True))
     totals = arrays_of(both, range(60), groups=("source",)).stage_total[:, 0, 0]
-    assert set(np.round(totals, 6)) == {100.0} and (arrays_of(both, range(60), groups=("source",)).tonnes > 0).sum(axis=1).max() == 4
+    assert (
+        set(np.round(totals, 6)) == {100.0}
+        and (arrays_of(both, range(60), groups=("source",)).tonnes > 0).sum(axis=1).max() == 4
+    )
 
 
 def test_output_of_no_listed_country_widens_the_range() -> None:

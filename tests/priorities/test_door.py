@@ -82,7 +82,9 @@ def test_files(result: Priorities, tmp_path: Path) -> None:
 
 
 def test_labels_from_tables_are_not_markup(result: Priorities) -> None:
-    hostile = inputs().minerals.assign(label=lambda f: f["label"].where(f["mineral"] != "gallium", "<script>alert(1)</script>"))
+    hostile = inputs().minerals.assign(
+        label=lambda f: f["label"].where(f["mineral"] != "gallium", "<script>alert(1)</script>")
+    )
     found = priorities(("USA",), world=world(), inputs=inputs().replace(minerals=hostile), draws=3)
     assert "<script>alert" not in section(found)
 
@@ -98,7 +100,11 @@ def test_single_points() -> None:
 
 
 def test_weights_from_files(tmp_path: Path) -> None:
-    for name, text in (("w.toml", "[weights]\nhhi = 2\nyale = 1\n"), ("w.json", '{"hhi": 2, "yale": 1}'), ("w.csv", "method,weight\nhhi,2\nyale,1\n")):
+    for name, text in (
+        ("w.toml", "[weights]\nhhi = 2\nyale = 1\n"),
+        ("w.json", '{"hhi": 2, "yale": 1}'),
+        ("w.csv", "method,weight\nhhi,2\nyale,1\n"),
+    ):
         (tmp_path / name).write_text(text, encoding="utf-8")
         assert read_weights(tmp_path / name) == {"hhi": 2.0, "yale": 1.0}
     (tmp_path / "bad.toml").write_text("hhi = much", encoding="utf-8")
@@ -120,12 +126,16 @@ def test_command(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[
     (("--weights", "no-such-file.toml"), "cannot read"), (("--flip", "gallium"), "two minerals"), (("--flip", "gallium,tinn"), "nearest: tin"),
     (("--draws", "0"), "draws must be"), (("--world", "no-such-folder"), "no such folder"),
 ])  # fmt: skip
-def test_wrong_use_is_one_message(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], words: tuple[str, ...], said: str) -> None:
+def test_wrong_use_is_one_message(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], words: tuple[str, ...], said: str
+) -> None:
     assert run(monkeypatch, *words) in (2, 3, 4)
     assert said in capsys.readouterr().err
 
 
-def test_own_rows_replace_bundled_ones_and_are_not_kept(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+def test_own_rows_replace_bundled_ones_and_are_not_kept(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
     own = tmp_path / "own"
     own.mkdir()
     (own / "import_reliance.csv").write_text(

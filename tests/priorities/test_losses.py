@@ -8,11 +8,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-import orebridge.priorities.losses as losses
 from orebridge.build import build_network
 from orebridge.delivery.limits import restrict_to
 from orebridge.delivery.modes import weighted_loss
 from orebridge.errors import OutputError
+from orebridge.priorities import losses
 from orebridge.priorities.expected_loss import ExpectedLoss
 from orebridge.priorities.losses import LossTable, key_of, read_table, refresh, stored, with_losses
 from orebridge.priorities.subjects import Subject, subject_of
@@ -38,7 +38,9 @@ def test_the_shipped_table_is_of_the_bundled_world() -> None:
     ("china-gallium-germanium-ban", "gallium", ("USA",)), ("china-graphite-licensing-2023", "graphite", ("JPN",)),
     ("china-gallium-germanium-ban", "gallium", ("JPN", "USA")),
 ])  # fmt: skip
-def test_the_shipped_losses_are_those_of_the_model(network_world: World, shock: str, chain: str, members: tuple[str, ...]) -> None:
+def test_the_shipped_losses_are_those_of_the_model(
+    network_world: World, shock: str, chain: str, members: tuple[str, ...]
+) -> None:
     """Computed anew by the delivery package's own total; if the model changed, raise MODEL and write the table again."""
     network = build_network(network_world, members)
     effects = effects_of((load_shock(shock),), network, losses.MONTHS, losses.START)
@@ -46,7 +48,11 @@ def test_the_shipped_losses_are_those_of_the_model(network_world: World, shock: 
     own = restrict_to(effects, network)
     table = stored(key_of())
     assert table is not None
-    rows = table.frame[(table.frame["members"] == "+".join(members)) & (table.frame["shock"] == shock) & (table.frame["chain"] == chain)]
+    rows = table.frame[
+        (table.frame["members"] == "+".join(members))
+        & (table.frame["shock"] == shock)
+        & (table.frame["chain"] == chain)
+    ]
     for way, name in (("unaided", "unaided"), ("planned", "joint" if len(members) > 1 else "alone")):
         total = rows[rows["way"] == way]["usd"].sum()
         assert total == pytest.approx(weighted_loss(network, own, losses.MONTHS, name), rel=1e-4, abs=10.0)
@@ -65,7 +71,12 @@ def test_shocks_of_one_cause_are_not_added() -> None:
         "chain": "rare_earth_magnets", "mineral": "rare_earths", "way": "planned", "usd": [100e6, 300e6, 10e6],
         "low": [100e6, 300e6, 10e6], "high": [100e6, 300e6, 10e6], "tonnes": 1.0,
     })  # fmt: skip
-    score = ExpectedLoss().score(given.replace(losses=rows), "USA", {"planned": 1.0}).set_index("mineral").loc["rare_earths"]
+    score = (
+        ExpectedLoss()
+        .score(given.replace(losses=rows), "USA", {"planned": 1.0})
+        .set_index("mineral")
+        .loc["rare_earths"]
+    )
     # the worse of the two stops towards Japan, and the tariff: 0.12·300 + 0.3·10
     assert score["score"] == pytest.approx(0.12 * 300 + 0.3 * 10)
     assert score["low"] < score["score"] < score["high"]
@@ -80,7 +91,7 @@ def test_between_no_plan_and_the_best() -> None:
 
 
 def test_a_plan_never_loses_more_than_no_plan() -> None:
-    total = inputs().losses.groupby(["members", "shock", "chain", "way"])["usd"].sum().unstack()
+    total = inputs().losses.pivot_table(index=["members", "shock", "chain"], columns="way", values="usd", aggfunc="sum")
     assert (total["planned"] <= total["unaided"] * 1.001 + 1e6).all()
 
 
@@ -108,10 +119,14 @@ def test_losses_of_another_subject_are_absent_with_the_reason() -> None:
 def few(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("OREBRIDGE_CACHE", str(tmp_path / "cache"))
     known = library()
-    monkeypatch.setattr("orebridge.shocks.library", lambda: {k: known[k] for k in ("drc-cobalt-quota", "china-graphite-licensing-2023")})
+    monkeypatch.setattr(
+        "orebridge.shocks.library", lambda: {k: known[k] for k in ("drc-cobalt-quota", "china-graphite-licensing-2023")}
+    )
 
 
-def test_refresh_keeps_the_table_and_does_not_depend_on_workers(network_world: World, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_refresh_keeps_the_table_and_does_not_depend_on_workers(
+    network_world: World, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     few(monkeypatch, tmp_path)
     subjects = [Subject(("USA",)), Subject(("JPN",))]
     one = refresh(network_world, subjects, "test-key", workers=1)
@@ -125,7 +140,9 @@ def test_refresh_keeps_the_table_and_does_not_depend_on_workers(network_world: W
     assert set(more.frame["members"]) == {"USA", "JPN", "JPN+USA"}
 
 
-def test_a_cache_that_cannot_be_written_is_told(network_world: World, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_a_cache_that_cannot_be_written_is_told(
+    network_world: World, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     few(monkeypatch, tmp_path)
     (tmp_path / "cache").write_text("a file, no folder", encoding="utf-8")
     with pytest.raises(OutputError, match="OREBRIDGE_CACHE"):

@@ -41,7 +41,9 @@ def test_largest_producers_of_world_mining_data_2024() -> None:
     rows = rows[(rows["source"] == "world-mining-data") & (rows["stage"] == "mine")]
     share = rows["tonnes"] / rows["total"]
     assert share[(rows["mineral"] == "cobalt") & (rows["country"] == "COD")].item() == pytest.approx(0.745, abs=5e-4)
-    assert share[(rows["mineral"] == "rare_earths") & (rows["country"] == "CHN")].item() == pytest.approx(0.678, abs=5e-4)
+    assert share[(rows["mineral"] == "rare_earths") & (rows["country"] == "CHN")].item() == pytest.approx(
+        0.678, abs=5e-4
+    )
 
 
 JAPAN = {
@@ -93,7 +95,9 @@ def test_usgs_2021() -> None:
     assert printed.sort_values(ascending=False, kind="stable").index[:3].tolist() == ["gallium", "niobium", "cobalt"]
     assert trade_exposure(5.0, 9.0, 1.0, 10.0) == 0.0
     # Σ PS²·ASI·WSI by hand: 0.8² · 0.5 · 0.9 + 0.2² · 0.1 · 0.2
-    assert disruption_potential(np.array([0.8, 0.2]), np.array([0.5, 0.1]), np.array([0.9, 0.2])) == pytest.approx(0.2888)
+    assert disruption_potential(np.array([0.8, 0.2]), np.array([0.5, 0.1]), np.array([0.9, 0.2])) == pytest.approx(
+        0.2888
+    )
 
 
 def test_usgs_factors_of_your_own_replace_the_print() -> None:
@@ -106,12 +110,16 @@ def test_usgs_factors_of_your_own_replace_the_print() -> None:
 
 def test_eu_2023_has_90_materials_and_its_critical_ones() -> None:
     rows = inputs().eu
-    printed = rows.pivot(index="mineral", columns="item", values="value")
+    printed = rows.pivot_table(index="mineral", columns="item", values="value")
     assert len(printed) == 90
     critical = printed[(printed["SR"] >= SUPPLY_RISK) & (printed["EI"] >= IMPORTANCE)]
     assert len(critical) == 52
-    assert {"gallium", "graphite", "magnesium", "niobium", "light_rare_earths", "heavy_rare_earths"} <= set(critical.index)
-    assert not {"gold", "zinc", "iron", "copper", "nickel"} & set(critical.index)  # copper and nickel: strategic, not by SR
+    assert {"gallium", "graphite", "magnesium", "niobium", "light_rare_earths", "heavy_rare_earths"} <= set(
+        critical.index
+    )
+    assert not {"gold", "zinc", "iron", "copper", "nickel"} & set(
+        critical.index
+    )  # copper and nickel: strategic, not by SR
     stages = printed.dropna(subset=["SR_extraction", "SR_processing"])
     higher = stages[["SR_extraction", "SR_processing"]].max(axis=1)
     off = (higher - stages["SR"]).abs()
@@ -130,7 +138,11 @@ def test_yale_by_hand() -> None:
     table = Yale().score(inputs(), "USA").set_index("mineral").loc["cobalt"]
     parts = table[["depletion", "companion", "development", "stability", "supply_concentration"]].astype(float)
     assert np.isnan(float(table["policy"])) and "policy" in table["absent_reason"]
-    by_hand = ((parts["depletion"] + parts["companion"]) / 2 + parts["development"] + (parts["stability"] + parts["supply_concentration"]) / 2) / 3
+    by_hand = (
+        (parts["depletion"] + parts["companion"]) / 2
+        + parts["development"]
+        + (parts["stability"] + parts["supply_concentration"]) / 2
+    ) / 3
     assert float(table["score"]) == pytest.approx(by_hand)
     assert table["share_of_inputs"] == pytest.approx(5 / 6)
     only = Yale().score(inputs(), "USA", {"geopolitical": 1.0}).set_index("mineral").loc["cobalt", "score"]
@@ -161,8 +173,12 @@ def test_worldmonitor_hand_checks_that_fix_their_inputs() -> None:
     assert float(vulnerability(0.5, 0.4)) == pytest.approx(float(vulnerability(0.5, 0.4, 0.0)) / 0.9)
 
 
-@pytest.mark.parametrize(("score_printed", "mine", "refining"), [(69.03, 0.4862, 0.8353), (64.14, np.nan, 0.9739), (63.43, np.nan, 0.8735)])
-def test_worldmonitor_hand_checks_without_inputs_are_reachable(score_printed: float, mine: float, refining: float) -> None:
+@pytest.mark.parametrize(
+    ("score_printed", "mine", "refining"), [(69.03, 0.4862, 0.8353), (64.14, np.nan, 0.9739), (63.43, np.nan, 0.8735)]
+)
+def test_worldmonitor_hand_checks_without_inputs_are_reachable(
+    score_printed: float, mine: float, refining: float
+) -> None:
     """The page keeps the inputs of these to itself: with today's output there are imports and transit that give them."""
     bought, transit = np.meshgrid(np.linspace(0, 1, 101), np.linspace(0, 1, 101))
     c = source_concentration(bought, np.full_like(bought, mine), np.full_like(bought, refining))

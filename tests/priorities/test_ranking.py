@@ -11,7 +11,16 @@ from scipy.stats import kendalltau, rankdata
 
 from orebridge.errors import UnknownLabel
 from orebridge.priorities.ranking import (
-    Ranking, bench_of, checked_weights, closest_flips, combined, flips, kendall, order_of, places_of, rank,
+    Ranking,
+    bench_of,
+    checked_weights,
+    closest_flips,
+    combined,
+    flips,
+    kendall,
+    order_of,
+    places_of,
+    rank,
 )  # fmt: skip
 from orebridge.priorities.registry import METHODS, methods_of
 from orebridge.priorities.subjects import subject_of
@@ -44,7 +53,10 @@ def test_order_is_that_of_scipy(values: list[float]) -> None:
 def test_kendall_is_that_of_scipy(values: list[int], random: object) -> None:
     other = list(values)
     random.shuffle(other)  # type: ignore[attr-defined]
-    ours, theirs = kendall(np.array(values, dtype=float), np.array(other, dtype=float)), kendalltau(values, other).statistic
+    ours, theirs = (
+        kendall(np.array(values, dtype=float), np.array(other, dtype=float)),
+        kendalltau(values, other).statistic,
+    )
     assert (np.isnan(ours) and np.isnan(theirs)) or ours == pytest.approx(float(theirs))
 
 
@@ -67,7 +79,9 @@ def test_a_method_that_scores_nobody_does_not_count() -> None:
 def test_intervals_hold_the_rank_and_chances_add_up(ranking: Ranking) -> None:
     table = ranking.table.dropna(subset=["rank"])
     assert ((table["rank_low"] <= table["rank"]) & (table["rank"] <= table["rank_high"])).all()
-    assert ranking.table["top"].sum() == pytest.approx(10.0, abs=0.3)  # ties aside ten minerals fill the top ten of a draw
+    assert ranking.table["top"].sum() == pytest.approx(
+        10.0, abs=0.3
+    )  # ties aside ten minerals fill the top ten of a draw
     assert table["rank"].is_monotonic_increasing and table["top"].between(0, 1).all()
     assert ranking.table["inputs"].between(0, 1).all()
 
@@ -144,7 +158,9 @@ def test_movers_name_a_group_that_moves(ranking: Ranking) -> None:
 
 
 def test_agreement_is_of_minerals_both_score(ranking: Ranking) -> None:
-    pair = ranking.agreement[(ranking.agreement["method"] == "hhi") & (ranking.agreement["other"] == "geopolrisk")].iloc[0]
+    pair = ranking.agreement[
+        (ranking.agreement["method"] == "hhi") & (ranking.agreement["other"] == "geopolrisk")
+    ].iloc[0]
     one, other = (ranking.scores[m].set_index("mineral")["score"] for m in ("hhi", "geopolrisk"))
     both = one.notna() & other.notna()
     assert pair["minerals"] == both.sum()

@@ -35,7 +35,9 @@ def risk_against_importance(result: Priorities, shown: int = 14) -> go.Figure:
     for k, ranking in enumerate(rankings):
         rows = _with_labels(ranking, "eu2023").dropna(subset=["score", "eu_ei"])
         colour = SUBJECT_COLOURS[k % len(SUBJECT_COLOURS)]
-        first = set(ranking.table["mineral"].head(10)) | set(rows.sort_values("score", ascending=False)["mineral"].head(shown))
+        first = set(ranking.table["mineral"].head(10)) | set(
+            rows.sort_values("score", ascending=False)["mineral"].head(shown)
+        )
         named = first if k == len(rankings) - 1 else set()
         rows = rows.sort_values("eu_ei", kind="stable")
         top = max(top, float(rows["high"].max()))
@@ -89,7 +91,12 @@ def rank_flow(result: Priorities, shown: int = 10) -> go.Figure:
     _side_labels(figure, table.head(shown), titles[0])
     dress(figure, 560, showlegend=False, margin={"t": 30, "r": 30, "b": 70, "l": 190})
     figure.update_yaxes(
-        autorange="reversed", title="", tickvals=[0, 0.5, 1], ticktext=["worst", "middle", "least"], side="right", range=None
+        autorange="reversed",
+        title="",
+        tickvals=[0, 0.5, 1],
+        ticktext=["worst", "middle", "least"],
+        side="right",
+        range=None,
     )
     figure.update_xaxes(tickfont={"size": 12}, range=[-0.25, len(titles) - 0.75])
     return figure
@@ -152,7 +159,9 @@ def heat_map(result: Priorities, shown: int = 22) -> go.Figure:
 def _same_for_all(result: Priorities, name: str) -> bool:
     """Whether a method gives every economy the same scores."""
     first = result.rankings[0].scores[name]["score"].to_numpy(dtype=float)
-    return all(np.array_equal(first, r.scores[name]["score"].to_numpy(dtype=float), equal_nan=True) for r in result.rankings)
+    return all(
+        np.array_equal(first, r.scores[name]["score"].to_numpy(dtype=float), equal_nan=True) for r in result.rankings
+    )
 
 
 def _short(title: str) -> str:

@@ -217,7 +217,9 @@ def arrays_for(inputs: Inputs, rows: Sequence[Row], seed: int = 0) -> Arrays:
     m, c = ({name: k for k, name in enumerate(items)} for items in (minerals, countries))
     production = _production_rows(inputs, m, c)
     trade = inputs.trade[inputs.trade["mineral"].isin(m)]
-    trade = trade.assign(m=_positions(trade["mineral"], m), c=_positions(trade["exporter"], c)).sort_values(["importer", "mineral", "exporter"])
+    trade = trade.assign(m=_positions(trade["mineral"], m), c=_positions(trade["exporter"], c)).sort_values(
+        ["importer", "mineral", "exporter"]
+    )
     chance = _Chance(seed, tuple(rows))
     size = len(minerals)
     return Arrays(
@@ -369,7 +371,9 @@ def _published(inputs: Inputs, m: dict[str, int], chance: _Chance) -> dict[tuple
             for name, value in rows[["mineral", "value"]].itertuples(index=False):
                 if str(name) in m:
                     values[m[str(name)]] = value
-            wide = half.get(study, 0.0) if str(item)[:2] in ("SR", "EI", "co") else 0.005 if str(item)[:2] == "SI" else 0.0
+            wide = (
+                half.get(study, 0.0) if str(item)[:2] in ("SR", "EI", "co") else 0.005 if str(item)[:2] == "SI" else 0.0
+            )
             shift = np.where(np.isnan(u), 0.0, (2 * u - 1) * wide)
             result[study, str(item)] = np.maximum(values[None, :] + shift, 0.0)
     return result

@@ -46,7 +46,15 @@ class Eu2023(Yardstick):
     name: str = "eu2023"
     title: str = "EU 2023 method"
     citation: str = "European Commission (2023) doi:10.2873/725585; method: doi:10.2760/73303"
-    needs: tuple[str, ...] = ("production", "governance", "trade", "exports", "net_import_reliance", "eu", "trade_parameters")
+    needs: tuple[str, ...] = (
+        "production",
+        "governance",
+        "trade",
+        "exports",
+        "net_import_reliance",
+        "eu",
+        "trade_parameters",
+    )
     unit: str = "0-10"
     bounds: tuple[float, float] = (0.0, 15.0)
     higher_is_worse: bool = True
@@ -71,7 +79,13 @@ class Eu2023(Yardstick):
         score, stage = worse_stage(whole * ((1 - recycled) * substitution)[:, :, None])
         has_output = (arrays.stage_total[0] > 0).any(axis=1)
         output = np.isfinite(world[0]).any(axis=1)
-        there = [output, np.isfinite(supplied[0]).any(axis=1), np.isfinite(reliance[0]), np.isfinite(recycled[0]), np.isfinite(substitution[0])]
+        there = [
+            output,
+            np.isfinite(supplied[0]).any(axis=1),
+            np.isfinite(reliance[0]),
+            np.isfinite(recycled[0]),
+            np.isfinite(substitution[0]),
+        ]
         # World supply counts twice: the second time for its governance weight, full only with all six indicators.
         at = arrays.production["c"].to_numpy()
         known = arrays.by_stage(arrays.shares * np.isfinite(weight[:1, at]))[0]
@@ -126,7 +140,9 @@ class Eu2023(Yardstick):
         parts = []
         for s, stage in enumerate(STAGES):
             base = bought + own[:, :, s]
-            share = np.divide(tonnes, base[:, flows.mineral], out=np.zeros_like(tonnes), where=base[:, flows.mineral] > 0)
+            share = np.divide(
+                tonnes, base[:, flows.mineral], out=np.zeros_like(tonnes), where=base[:, flows.mineral] > 0
+            )
             t = _parameters(arrays, names, countries, np.full(len(names), stage))
             total = flows.by_mineral(np.nan_to_num(share**2 * weight[:, flows.country] * t))
             known = flows.by_mineral(share * ~np.isnan(weight[:, flows.country]))

@@ -43,10 +43,16 @@ def single_points(world: World, members: Collection[str] = ()) -> pd.DataFrame:
         rows += [("world", info[commodity][0], commodity, info[commodity][1], *point) for point in found]
         own = [(site, tonnes) for site, tonnes in makers if site["country"] in members]
         if not any(point[0] == "facility" for point in found):
-            rows += [("members", info[commodity][0], commodity, info[commodity][1], *p) for p in _points(own) if p[0] == "facility"]
+            rows += [
+                ("members", info[commodity][0], commodity, info[commodity][1], *p)
+                for p in _points(own)
+                if p[0] == "facility"
+            ]
     frame = pd.DataFrame(rows, columns=["scope", "chain", "commodity", "label", "sole", "name", "share", "known"])
     order = frame["sole"].map({"facility": 0, "country": 1, "owner": 2})
-    frame = frame.assign(order=order).sort_values(["scope", "order", "share", "commodity"], ascending=[False, True, False, True])
+    frame = frame.assign(order=order).sort_values(
+        ["scope", "order", "share", "commodity"], ascending=[False, True, False, True]
+    )
     return frame.drop(columns="order").reset_index(drop=True)
 
 
@@ -78,7 +84,11 @@ def _one_plant(site: Mapping[str, str]) -> bool:
     """Whether a site is one plant of one operator and not all producers of a country."""
     operator, name = site["operator"].lower(), site["name"]
     many = ("other", " and ", ";", "several", "various")
-    return bool(operator) and not any(word in operator for word in many) and not name.startswith(f"{country_name(site['country'])},")
+    return (
+        bool(operator)
+        and not any(word in operator for word in many)
+        and not name.startswith(f"{country_name(site['country'])},")
+    )
 
 
 def _output_per_activity(world: World) -> dict[str, dict[str, float]]:

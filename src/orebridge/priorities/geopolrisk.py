@@ -44,7 +44,9 @@ class GeoPolRisk(Yardstick):
 
     name: str = "geopolrisk"
     title: str = "GeoPolRisk"
-    citation: str = "Gemechu et al. (2016) J. Ind. Ecol. 20:154; Koyamparambath et al. (2024) doi:10.1016/j.resconrec.2024.107801"
+    citation: str = (
+        "Gemechu et al. (2016) J. Ind. Ecol. 20:154; Koyamparambath et al. (2024) doi:10.1016/j.resconrec.2024.107801"
+    )
     needs: tuple[str, ...] = ("production", "trade", "governance")
     unit: str = "0-1"
     bounds: tuple[float, float] = (0.0, 1.0)

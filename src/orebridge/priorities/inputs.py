@@ -49,7 +49,20 @@ OPTIONAL: Mapping[str, tuple[str, ...]] = {
     "production": ("low", "high", "total", "preferred", "estimate", "confidence"), "governance": ("low", "high"),
     "net_import_reliance": ("low", "high"), "development": ("low", "high"), "companion": ("low", "high"),
 }  # fmt: skip
-_NUMBERS = {"tonnes", "low", "high", "total", "usd", "score", "year", "share", "value", "factor", "usd_per_t", "horizon"}
+_NUMBERS = {
+    "tonnes",
+    "low",
+    "high",
+    "total",
+    "usd",
+    "score",
+    "year",
+    "share",
+    "value",
+    "factor",
+    "usd_per_t",
+    "horizon",
+}
 
 
 def _none() -> pd.DataFrame:

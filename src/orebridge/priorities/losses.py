@@ -80,7 +80,9 @@ class LossTable:
 
     def text(self) -> str:
         """CSV with the key in the first line."""
-        return f"# key {self.key}; model {MODEL}; {MONTHS} months from {START}\n" + self.frame.to_csv(index=False, lineterminator="\n")
+        return f"# key {self.key}; model {MODEL}; {MONTHS} months from {START}\n" + self.frame.to_csv(
+            index=False, lineterminator="\n"
+        )
 
 
 def read_table(text: str) -> LossTable | None:
@@ -91,7 +93,11 @@ def read_table(text: str) -> LossTable | None:
     if not first.startswith("# key "):
         return None
     frame = pd.read_csv(io.StringIO(rest), dtype={c: str for c in COLUMNS["losses"][:5]}, keep_default_na=False)
-    return LossTable(first.removeprefix("# key ").partition(";")[0], frame) if list(frame.columns) == list(COLUMNS["losses"]) else None
+    return (
+        LossTable(first.removeprefix("# key ").partition(";")[0], frame)
+        if list(frame.columns) == list(COLUMNS["losses"])
+        else None
+    )
 
 
 def stored(key: str) -> LossTable | None:
@@ -120,7 +126,13 @@ def with_losses(inputs: Inputs, key: str, subjects: Iterable[Subject]) -> Inputs
 
 
 def refresh(
-    world: World, subjects: Sequence[Subject], key: str, *, keep: bool = True, workers: int = WORKERS, note: Note = lambda _: None
+    world: World,
+    subjects: Sequence[Subject],
+    key: str,
+    *,
+    keep: bool = True,
+    workers: int = WORKERS,
+    note: Note = lambda _: None,
 ) -> LossTable:
     """Compute the losses of every shock for the subjects, add what is stored of others, and keep the table.
 
@@ -154,7 +166,9 @@ def _write(path: Path, text: str) -> None:
     except OSError as error:
         with suppress(OSError):
             beside.unlink(missing_ok=True)
-        raise OutputError(f"cannot keep the losses in {path.parent} ({error.strerror}); set OREBRIDGE_CACHE to a folder.") from error
+        raise OutputError(
+            f"cannot keep the losses in {path.parent} ({error.strerror}); set OREBRIDGE_CACHE to a folder."
+        ) from error
 
 
 def _losses_of(world: World, members: tuple[str, ...]) -> pd.DataFrame:
@@ -180,7 +194,12 @@ def _losses_of(world: World, members: tuple[str, ...]) -> pd.DataFrame:
 
 
 def _one(
-    part: SupplyNetwork, own: Effects, members: tuple[str, ...], shock: str, chain: str, spread: tuple[float, float],
+    part: SupplyNetwork,
+    own: Effects,
+    members: tuple[str, ...],
+    shock: str,
+    chain: str,
+    spread: tuple[float, float],
     split: dict[str, dict[str, float]],
 ) -> list[dict[str, object]]:
     """Loss by mineral of one shock on one chain, unaided and planned, in USD and tonnes of unmet use."""

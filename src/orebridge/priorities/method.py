@@ -74,7 +74,10 @@ class Method(Protocol):
         """Score of every mineral for every draw."""
 
     def score(
-        self, inputs: Inputs, country_or_alliance: str | Iterable[str] | Subject, weights: Mapping[str, float] | None = None
+        self,
+        inputs: Inputs,
+        country_or_alliance: str | Iterable[str] | Subject,
+        weights: Mapping[str, float] | None = None,
     ) -> pd.DataFrame:
         """One row per mineral: `mineral, score, low, high, share_of_inputs, absent_reason` and the parts."""
 
@@ -84,7 +87,10 @@ class Yardstick:
     """What all methods share: the frame with the range of the score."""
 
     def score(
-        self, inputs: Inputs, country_or_alliance: str | Iterable[str] | Subject, weights: Mapping[str, float] | None = None
+        self,
+        inputs: Inputs,
+        country_or_alliance: str | Iterable[str] | Subject,
+        weights: Mapping[str, float] | None = None,
     ) -> pd.DataFrame:
         """One row per mineral, sorted by mineral: `mineral, score, low, high, share_of_inputs, absent_reason`, parts.
 

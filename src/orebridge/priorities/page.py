@@ -59,9 +59,24 @@ def page(result: Priorities) -> str:
 def tables(result: Priorities) -> dict[str, pd.DataFrame]:
     """The tables written beside the page, by file name without ending."""
     rankings = pd.concat([r.table.assign(subject=r.subject.label) for r in result.rankings], ignore_index=True)
-    columns = ["mineral", "score", "low", "high", "rank", "rank_low", "rank_high", "top", "share_of_inputs", "absent_reason"]
+    columns = [
+        "mineral",
+        "score",
+        "low",
+        "high",
+        "rank",
+        "rank_low",
+        "rank_high",
+        "top",
+        "share_of_inputs",
+        "absent_reason",
+    ]
     scores = pd.concat(
-        [f[columns].assign(subject=r.subject.label, method=name) for r in result.rankings for name, f in r.scores.items()],
+        [
+            f[columns].assign(subject=r.subject.label, method=name)
+            for r in result.rankings
+            for name, f in r.scores.items()
+        ],
         ignore_index=True,
     )
     agreement = pd.concat([r.agreement.assign(subject=r.subject.label) for r in result.rankings], ignore_index=True)
@@ -86,7 +101,9 @@ def write(result: Priorities, folder: Path) -> list[Path]:
         made = sorted(scratch.iterdir(), key=lambda p: (p.name != "priorities.html", p.name))
         return [path.replace(folder / path.name) for path in made]
     except OSError as error:
-        raise OutputError(f"cannot write to {folder} ({error.strerror}); check the folder, its permissions and space.") from error
+        raise OutputError(
+            f"cannot write to {folder} ({error.strerror}); check the folder, its permissions and space."
+        ) from error
     finally:
         if scratch is not None:
             shutil.rmtree(scratch, ignore_errors=True)

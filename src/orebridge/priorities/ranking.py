@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import combinations
+from itertools import combinations, pairwise
 
 import numpy as np
 import pandas as pd
@@ -60,8 +60,13 @@ def checked_weights(weights: Mapping[str, float] | None, methods: Sequence[Metho
 
 
 def rank(
-    inputs: Inputs, subject: Subject, methods: Sequence[Method], weights: Mapping[str, float] | None = None,
-    draws: int = DRAWS, seed: int = 0, bench: Bench | None = None,
+    inputs: Inputs,
+    subject: Subject,
+    methods: Sequence[Method],
+    weights: Mapping[str, float] | None = None,
+    draws: int = DRAWS,
+    seed: int = 0,
+    bench: Bench | None = None,
 ) -> Ranking:
     """Rank the minerals for a subject under every method and under all of them, weighed.
 
@@ -170,7 +175,9 @@ def combined(places: Mapping[str, Floats], weights: Mapping[str, float]) -> tupl
     weight = sum(weights[name] * np.isfinite(values) for name, values in used.items())
     value = sum(weights[name] * np.nan_to_num(values) for name, values in used.items())
     share = np.asarray(weight) / total
-    return np.where(share >= ENOUGH, np.divide(value, weight, out=np.zeros(shape), where=np.asarray(weight) > 0), np.nan), share
+    return np.where(
+        share >= ENOUGH, np.divide(value, weight, out=np.zeros(shape), where=np.asarray(weight) > 0), np.nan
+    ), share
 
 
 def _scored(arrays: Arrays, raw: Raw, drawn: Floats, bench: Bench, keep: np.ndarray) -> pd.DataFrame:
@@ -195,8 +202,15 @@ def _interval(drawn: Floats) -> tuple[Floats, Floats, Floats]:
 
 
 def _table(
-    inputs: Inputs, stated: Arrays, keep: np.ndarray, overall: Floats, bench: Bench, share: Floats,
-    raws: Mapping[str, Raw], places: Mapping[str, Floats], weights: Mapping[str, float],
+    inputs: Inputs,
+    stated: Arrays,
+    keep: np.ndarray,
+    overall: Floats,
+    bench: Bench,
+    share: Floats,
+    raws: Mapping[str, Raw],
+    places: Mapping[str, Floats],
+    weights: Mapping[str, float],
 ) -> pd.DataFrame:
     names = [stated.minerals[k] for k in keep]
     labels = inputs.minerals.set_index("mineral")["label"]
@@ -328,7 +342,7 @@ def closest_flips(ranking: Ranking, count: int = 3) -> pd.DataFrame:
     """Neighbours among the first ranks whose order hangs on the smallest change of one weight: `first, second, method, weight, flips_at`."""
     order = ranking.table[ranking.table["rank"].notna()]["mineral"].tolist()[: TOP + 2]
     rows = []
-    for first, second in zip(order, order[1:], strict=False):
+    for first, second in pairwise(order):
         found = flips(ranking, first, second).dropna(subset=["flips_at"])
         if len(found):
             change = (np.log1p(found["flips_at"]) - np.log1p(found["weight"])).abs()

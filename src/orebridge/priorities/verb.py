@@ -104,10 +104,21 @@ def _plain(value: Any) -> Any:
 
 
 def priorities(
-    members: Sequence[str] = ("USA", "JPN"), *, as_one: bool = False, methods: Sequence[str] = (), year: int = BUNDLED_YEAR,
-    weights: Mapping[str, float] | None = None, world: World | None = None, inputs: Inputs | None = None,
-    folder: Path | None = None, overlay: Path | None = None, again: bool = False, draws: int = DRAWS, seed: int = 0,
-    flip: Sequence[str] = (), note: Note = lambda _: None,
+    members: Sequence[str] = ("USA", "JPN"),
+    *,
+    as_one: bool = False,
+    methods: Sequence[str] = (),
+    year: int = BUNDLED_YEAR,
+    weights: Mapping[str, float] | None = None,
+    world: World | None = None,
+    inputs: Inputs | None = None,
+    folder: Path | None = None,
+    overlay: Path | None = None,
+    again: bool = False,
+    draws: int = DRAWS,
+    seed: int = 0,
+    flip: Sequence[str] = (),
+    note: Note = lambda _: None,
 ) -> Priorities:
     """Rank the minerals of each member and of all as one economy (`as_one`: only that) under the published methods.
 
@@ -128,7 +139,9 @@ def priorities(
         inputs = _losses(inputs, subjects, chosen, folder, overlay, again, note)
     unknown = [c for s in subjects for c in s.members if c not in inputs.known_importers()]
     for code in sorted(set(unknown)):
-        notes.append(f"no imports of {code} in these tables: methods that need trade have no score; import BACI for it.")
+        notes.append(
+            f"no imports of {code} in these tables: methods that need trade have no score; import BACI for it."
+        )
     note("ranking")
     bench = bench_of(inputs, chosen, draws, seed)
     rankings = tuple(rank(inputs, s, chosen, weigh, draws, seed, bench) for s in subjects)
@@ -150,8 +163,13 @@ def _pair(flip: Sequence[str]) -> tuple[str, ...]:
 
 
 def _losses(
-    inputs: Inputs, subjects: Sequence[Subject], methods: Sequence[Method], folder: Path | None, overlay: Path | None,
-    again: bool, note: Note,
+    inputs: Inputs,
+    subjects: Sequence[Subject],
+    methods: Sequence[Method],
+    folder: Path | None,
+    overlay: Path | None,
+    again: bool,
+    note: Note,
 ) -> Inputs:
     """The inputs with stored losses, computed anew if asked."""
     if not any("losses" in method.needs for method in methods):
@@ -183,7 +201,9 @@ def read_weights(path: Path) -> dict[str, float]:
         found = found.get("weights", found)
         return {str(name): float(value) for name, value in found.items()}
     except (ValueError, TypeError, AttributeError) as error:
-        raise UnknownLabel(f"weights: {path} is no list of methods and numbers ({error}); write lines such as hhi = 1.") from error
+        raise UnknownLabel(
+            f"weights: {path} is no list of methods and numbers ({error}); write lines such as hhi = 1."
+        ) from error
 
 
 def _parsed(suffix: str, text: str) -> dict[str, Any]:

@@ -48,11 +48,23 @@ def _subject(ranking: Ranking, shown: int) -> list[str]:
     ranks = {name: frame.set_index("mineral")["rank"] for name, frame in ranking.scores.items()}
     used = [m.name for m in ranking.methods if ranks[m.name].notna().any()]
     several = len([n for n in used if ranking.weights[n] > 0]) > 1
-    columns = ["mineral", *([">rank", ">90 %"] if several else [">90 %"]), f">top {TOP}", *(f">{SHORT.get(n, n)}" for n in used), ">inputs", "moved most by"]
+    columns = [
+        "mineral",
+        *([">rank", ">90 %"] if several else [">90 %"]),
+        f">top {TOP}",
+        *(f">{SHORT.get(n, n)}" for n in used),
+        ">inputs",
+        "moved most by",
+    ]
     rows = []
     for row in table.itertuples():
         mover = f"{GROUP_WORDS.get(row.mover, row.mover)} ±{row.moved / 2:.0f}" if row.mover and row.moved >= 1 else ""
-        cells = [str(row.label), *([_rank(row.rank)] if several else []), f"{row.rank_low:.0f}-{row.rank_high:.0f}", f"{100 * row.top:.0f} %"]
+        cells = [
+            str(row.label),
+            *([_rank(row.rank)] if several else []),
+            f"{row.rank_low:.0f}-{row.rank_high:.0f}",
+            f"{100 * row.top:.0f} %",
+        ]
         cells += [_rank(ranks[name].get(row.mineral, np.nan)) for name in used]
         rows.append([*cells, f"{100 * row.inputs:.0f} %", mover])
     return [ranking.subject.words, *table_lines(columns, rows, WIDTH)]
@@ -80,7 +92,9 @@ def _agreement(result: Priorities) -> list[str]:
         f"farthest: {title[first['method']]} and {title[first['other']]} ({first['tau']:.2f})."
     )
     lines = _wrapped(text)
-    differing = [f"{label} ({SHORT[a]} {_rank(x)}, {SHORT[b]} {_rank(y)})" for label, a, x, b, y in result.differing(ranking)]
+    differing = [
+        f"{label} ({SHORT[a]} {_rank(x)}, {SHORT[b]} {_rank(y)})" for label, a, x, b, y in result.differing(ranking)
+    ]
     return [*lines, *_wrapped(f"They differ most on {and_list(differing)}.")]
 
 
@@ -88,7 +102,9 @@ def _between(result: Priorities) -> list[str]:
     """Minerals whose overall rank differs most between the members and the alliance."""
     frame = result.disagreements()
     names = [r.subject.label for r in result.rankings]
-    parts = [f"{row['label']} ({', '.join(f'{n} {_rank(float(row[n]))}' for n in names)})" for _, row in frame.iterrows()]
+    parts = [
+        f"{row['label']} ({', '.join(f'{n} {_rank(float(row[n]))}' for n in names)})" for _, row in frame.iterrows()
+    ]
     return _wrapped(f"Ranks differ most between the economies for {and_list(parts)}.")
 
 
@@ -105,7 +121,8 @@ def _flips(result: Priorities) -> list[str]:
         lines += _wrapped(f"{first} and {second} change places {what}, the other weights as they are.")
     found = closest_flips(ranking)
     parts = [
-        f"{label[r.first]} and {label[r.second]} ({SHORT.get(r.method, r.method)} {r.weight:g} to {r.flips_at:.2f})" for r in found.itertuples()
+        f"{label[r.first]} and {label[r.second]} ({SHORT.get(r.method, r.method)} {r.weight:g} to {r.flips_at:.2f})"
+        for r in found.itertuples()
     ]
     if parts:
         lines += _wrapped(f"Order that hangs on a small change of one weight: {and_list(parts)}.")
@@ -139,7 +156,11 @@ def _good(row: object) -> str:
 def _rests_on(result: Priorities) -> list[str]:
     weights = result.weights
     equal = len(set(weights.values())) == 1
-    text = "all methods weigh the same" if equal else "weights: " + ", ".join(f"{SHORT.get(n, n)} {w:g}" for n, w in weights.items())
+    text = (
+        "all methods weigh the same"
+        if equal
+        else "weights: " + ", ".join(f"{SHORT.get(n, n)} {w:g}" for n, w in weights.items())
+    )
     lines = _wrapped(f"Rests on: {result.inputs.vintage}. {text[:1].upper()}{text[1:]}.")
     for name in result.notes:
         lines += _wrapped(f"Note: {name}")
@@ -147,11 +168,23 @@ def _rests_on(result: Priorities) -> list[str]:
         f"{SHORT.get(m.name, m.name)} {int(r.scores[m.name]['score'].notna().sum())}/{len(r.table)}"
         for r in result.rankings[-1:] for m in result.methods
     ]  # fmt: skip
-    return [*lines, *_wrapped(f"Minerals with a score, of those ranked, for {result.rankings[-1].subject.words}: {', '.join(absent)}.")]
+    return [
+        *lines,
+        *_wrapped(
+            f"Minerals with a score, of those ranked, for {result.rankings[-1].subject.words}: {', '.join(absent)}."
+        ),
+    ]
 
 
 def _wrapped(text: str, indent: str = "") -> list[str]:
-    return textwrap.wrap(text, WIDTH, initial_indent=indent, subsequent_indent=indent + "  ", break_long_words=False, break_on_hyphens=False)
+    return textwrap.wrap(
+        text,
+        WIDTH,
+        initial_indent=indent,
+        subsequent_indent=indent + "  ",
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
 
 
 def members_in_words(codes: Sequence[str]) -> str:

@@ -52,7 +52,7 @@ class WorldMonitor(Yardstick):
     Ours differs in the inputs: imports under the mineral's HS codes instead of HS4 headings; straits from the sea routes
     of the bundled world instead of an index by HS chapter, with the cape not counted; no live disruption. Absent: T
     (no trade heading, or no route for half of the imports) makes the score absent, as there. The page prints results of
-    hand checks without their inputs, so 69.03, 64.14 and 63.43 cannot be recomputed; two others fix theirs and are. 
+    hand checks without their inputs, so 69.03, 64.14 and 63.43 cannot be recomputed; two others fix theirs and are.
     Not covered: stocks held by industry.
     """
 
@@ -74,7 +74,9 @@ class WorldMonitor(Yardstick):
         flows = flows_of(arrays, subject)
         # A draw moves the value of a flow as it moves its weight.
         stated = np.nan_to_num(flows.usd)[None, :]
-        moved = np.where(flows.weighed & (flows.stated > 0), flows.tonnes / np.where(flows.stated > 0, flows.stated, 1.0), 1.0)
+        moved = np.where(
+            flows.weighed & (flows.stated > 0), flows.tonnes / np.where(flows.stated > 0, flows.stated, 1.0), 1.0
+        )
         usd = stated * moved
         total = flows.by_mineral(usd)
         share = np.divide(usd, total[:, flows.mineral], out=np.zeros_like(usd), where=total[:, flows.mineral] > 0)
@@ -105,9 +107,7 @@ class WorldMonitor(Yardstick):
             (str(i), str(e)): set(str(p).split(";"))
             for i, e, p in arrays.inputs.passages[["importer", "exporter", "passages"]].itertuples(index=False)
         }
-        through = [
-            known.get((str(i), arrays.countries[c])) for i, c in zip(flows.importer, flows.country, strict=True)
-        ]
+        through = [known.get((str(i), arrays.countries[c])) for i, c in zip(flows.importer, flows.country, strict=True)]
         routed = np.array([route is not None for route in through], dtype=bool)
         size = len(arrays.minerals)
         part = Sums(flows.mineral, size)(share * routed)

@@ -31,7 +31,9 @@ def depletion(years: np.ndarray | float) -> np.ndarray:
     [100.0, 70.0, 0.0, 0.0]
     """
     years = np.asarray(years, dtype=float)
-    return np.where(np.isnan(years), np.nan, np.clip(100.0 - 0.2 * years - 0.008 * years**2, 0.0, 100.0) * (years <= 100))
+    return np.where(
+        np.isnan(years), np.nan, np.clip(100.0 - 0.2 * years - 0.008 * years**2, 0.0, 100.0) * (years <= 100)
+    )
 
 
 @dataclass(frozen=True)
@@ -97,11 +99,18 @@ class Yale(Yardstick):
             (np.nan_to_num(filled) * counted).reshape(pair.shape).sum(3), pair.sum(3), out=np.zeros(pair.shape[:3]), where=pair.sum(3) > 0
         )  # fmt: skip
         there = (pair.sum(3) > 0) * np.array([self.weights[name] for name in COMPONENTS])
-        score = np.divide((means * there).sum(2), there.sum(2), out=np.full(there.shape[:2], np.nan), where=there.sum(2) > 0)
+        score = np.divide(
+            (means * there).sum(2), there.sum(2), out=np.full(there.shape[:2], np.nan), where=there.sum(2) > 0
+        )
         present = stated.mean(axis=1)
         enough = (present >= ENOUGH) & (total[0] > 0)
-        missing = np.array(["; ".join(n for n, s in zip(parts, row, strict=True) if not s) for row in stated], dtype=object)
-        words = reasons(len(present), [(total[0] <= 0, "no output by country stated"), (~enough, "fewer than half of the six indicators")])
+        missing = np.array(
+            ["; ".join(n for n, s in zip(parts, row, strict=True) if not s) for row in stated], dtype=object
+        )
+        words = reasons(
+            len(present),
+            [(total[0] <= 0, "no output by country stated"), (~enough, "fewer than half of the six indicators")],
+        )
         words = np.where((words == "") & (missing != ""), "absent: " + missing, words)
         return Raw(np.where(enough, score, np.nan), present, words.astype(object), dict(parts))
 
@@ -121,7 +130,9 @@ def _years(arrays: Arrays) -> np.ndarray:
     """Reserves over the yearly output that the same publisher states (D, M): one basis, as printed."""
     years = np.full(len(arrays.minerals), np.nan)
     rows = arrays.production[arrays.production["stage"] == "mine"]
-    total = rows.groupby(["mineral", "source"])["tonnes"].sum() / (1 - rows.groupby(["mineral", "source"])["unlisted"].first())
+    total = rows.groupby(["mineral", "source"])["tonnes"].sum() / (
+        1 - rows.groupby(["mineral", "source"])["unlisted"].first()
+    )
     position = {name: k for k, name in enumerate(arrays.minerals)}
     for name, tonnes, source in arrays.inputs.reserves[["mineral", "tonnes", "source"]].itertuples(index=False):
         output = total.get((name, source))
