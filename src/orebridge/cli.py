@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 import typer
 
 from orebridge.cli_data import data_app
+from orebridge.cli_priorities import priorities
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -26,6 +27,7 @@ app = typer.Typer(
     help="Coordinated delivery plans for critical minerals: what a disruption costs each ally alone, under a treaty rule, and with a joint plan.",
 )  # fmt: skip
 app.add_typer(data_app, name="data")
+app.command(name="priorities")(priorities)
 
 WRONG_USE, INTERRUPTED = 2, 130  # exit codes beside those of orebridge.errors
 
@@ -56,6 +58,7 @@ def respond(
     from rich.console import Console
 
     from orebridge.reports.write import check_writable, write_all
+    from orebridge.schema import network_tables
     from orebridge.session import respond as answer
     from orebridge.world import load_world
 
@@ -65,7 +68,7 @@ def respond(
     with _progress(log) as note:
         response = answer(
             shocks, [m.strip().upper() for m in members.split(",") if m.strip()], start, months,
-            world=load_world(world, data), as_dated=as_dated, foresight=foresight, hinges=not quick, note=note,
+            world=load_world(world, data, network_tables()), as_dated=as_dated, foresight=foresight, hinges=not quick, note=note,
         )  # fmt: skip
         written = []
         if out is not None:

@@ -22,6 +22,7 @@ from orebridge.errors import ShockError, UnknownLabel
 from orebridge.labels import calendar_month
 from orebridge.network import SupplyNetwork
 from orebridge.results import WAYS, Plan, joined
+from orebridge.schema import network_tables
 from orebridge.shocks import Effects, Shock, beliefs_of, effects_of, load_shock
 from orebridge.world import World, load_world
 
@@ -100,7 +101,7 @@ def respond(
     loaded = tuple(load_shock(name) for name in shocks)
     if not loaded:
         raise ShockError("name at least one shock; `orebridge shocks` lists the library.")
-    world = world or load_world()
+    world = world or load_world(tables=network_tables())
     alliance = tuple(dict.fromkeys(members))
     if not alliance:
         raise UnknownLabel("--for names no country; state at least one ally, for example --for USA,JPN.")
