@@ -132,9 +132,7 @@ class Opened:
 def opened(path: Path, limits: Limits = LIMITS) -> Iterator[Opened]:
     """Open a file, a folder or a zip; raises ImportRefused if it is missing, damaged or asks for too much."""
     if path.is_dir():
-        files = sorted(p for p in path.rglob("*") if p.is_file() and not p.is_symlink())
-        if len(files) > limits.members:
-            raise ImportRefused(f"{path}: more than {limits.members:,} files; name the folder that holds the source.")
+        files = _files_below(path, limits)
         yield Opened(path, tuple(_plain(p, p.relative_to(path).as_posix(), limits) for p in files))
     elif not path.is_file():
         raise ImportRefused(f"{path}: no such file or folder.")
@@ -150,6 +148,20 @@ def opened(path: Path, limits: Limits = LIMITS) -> Iterator[Opened]:
             yield Opened(path, tuple(_zipped(archive, path, limits)))
     else:
         yield Opened(path, (_plain(path, path.name, limits),))
+
+
+def _files_below(path: Path, limits: Limits) -> list[Path]:
+    """Plain files below a folder (links are not followed), few enough to be a source."""
+    found: list[Path] = []
+    try:
+        for entry in path.rglob("*"):
+            if entry.is_file() and not entry.is_symlink():
+                found.append(entry)
+            if len(found) > limits.members:
+                raise ImportRefused(f"{path}: more than {limits.members:,} files; name the folder that holds the source.")
+    except OSError as error:
+        raise ImportRefused(f"{path}: cannot be looked through ({error}); name the folder that holds the source.") from error
+    return sorted(found)
 
 
 def _plain(path: Path, name: str, limits: Limits) -> Member:
@@ -278,9 +290,9 @@ def workbook(member: Member, limits: Limits = LIMITS) -> Iterator[Workbook]:
 
 
 def _refuse_entities(archive: zipfile.ZipFile, infos: Sequence[zipfile.ZipInfo], name: str) -> None:
-    """A workbook never declares document types; entity bombs do."""
+    """A workbook never declares document types; entity bombs do. Parts that are never parsed (customXml) are let be."""
     for info in infos:
-        if info.filename.lower().endswith((".xml", ".rels")):
+        if info.filename.lower().endswith((".xml", ".rels")) and not info.filename.lower().startswith("customxml/"):
             with archive.open(info) as stream:
                 head = stream.read(2048)
             if b"<!DOCTYPE" in head or b"<!ENTITY" in head or head[:2] in (b"\xff\xfe", b"\xfe\xff"):
