@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -167,10 +167,8 @@ class Workspace:
             self.connection.execute("COMMIT")
         except BaseException as error:
             # A connection that broke has nothing to roll back; what was committed before stands either way.
-            try:
+            with suppress(duckdb.Error):
                 self.connection.execute("ROLLBACK")
-            except duckdb.Error:
-                pass
             if isinstance(error, duckdb.Error):
                 raise WorkspaceError(
                     f"{self.path}: could not be written ({_first_line(error)}); nothing was changed. Check the space and "
@@ -195,12 +193,13 @@ class Writing:
             [self.about.source, self.about.vintage, part],
         ).fetchall()
         for (old,) in found:
-            files = [row[0] for row in self.connection.execute("SELECT file FROM files WHERE vintage_id = ?", [old]).fetchall()]
-            for table in TABLES if files else ():
-                marks = ", ".join(str(int(file)) for file in files)
-                self.connection.execute(f"DELETE FROM {table} WHERE file IN ({marks})")
-            for table, column in (("files", "vintage_id"), ("left_out", "vintage_id"), ("corrected", "vintage_id"), ("vintages", "id")):
-                self.connection.execute(f"DELETE FROM {table} WHERE {column} = ?", [old])
+            for table in TABLES:
+                self.connection.execute(
+                    f"DELETE FROM {table} WHERE file IN (SELECT file FROM files WHERE vintage_id = ?)", [old]
+                )
+            for table in ("files", "left_out", "corrected"):
+                self.connection.execute(f"DELETE FROM {table} WHERE vintage_id = ?", [old])
+            self.connection.execute("DELETE FROM vintages WHERE id = ?", [old])
 
     def part(self, part: str) -> int:
         """The id of a part; at first use what an earlier import left of it is taken away."""
@@ -254,14 +253,20 @@ class Writing:
             for row in found
         ]
 
-    def notes(self, left_out: Mapping[tuple[str, str, str], int], corrected: Iterable[tuple[str, str, str, str]]) -> None:
+    def notes(
+        self, left_out: Mapping[tuple[str, str, str], int], corrected: Iterable[tuple[str, str, str, str]]
+    ) -> None:
         """What was left out and corrected, kept with the first part; and the number of rows of each part."""
         first = next(iter(self._ids.values()))
         for (kind, published, reason), count in left_out.items():
-            self.connection.execute("INSERT INTO left_out VALUES (?, ?, ?, ?, ?)", [first, kind, published, reason, count])
+            self.connection.execute(
+                "INSERT INTO left_out VALUES (?, ?, ?, ?, ?)", [first, kind, published, reason, count]
+            )
         for row in corrected:
             self.connection.execute("INSERT INTO corrected VALUES (?, ?, ?, ?, ?)", [first, *row])
-        counts = " + ".join(f"(SELECT count(*) FROM {table} t JOIN files f USING (file) WHERE f.vintage_id = ?)" for table in TABLES)
+        counts = " + ".join(
+            f"(SELECT count(*) FROM {table} t JOIN files f USING (file) WHERE f.vintage_id = ?)" for table in TABLES
+        )
         for part in self._ids.values():
             self.connection.execute(f"UPDATE vintages SET rows = {counts} WHERE id = ?", [*[part] * len(TABLES), part])
 

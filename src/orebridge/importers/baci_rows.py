@@ -103,7 +103,8 @@ def pick(block: bytes, wanted: Flags, known: Flags | None = None) -> Picked:
     codes = _numbers(block, stop, width)
     if known is not None and not known[codes].all():
         at = int(np.flatnonzero(~known[codes])[0])
-        raise WrongLine(at, f"product code {block[int(stop[at] - width[at]) : int(stop[at])].decode('latin-1')!r} is not in the list of products that came with the file")
+        code = block[int(stop[at] - width[at]) : int(stop[at])].decode("latin-1")
+        raise WrongLine(at, f"product code {code!r} is not in the list of products that came with the file")
     kept = np.flatnonzero(wanted[codes])
     if not len(kept):
         return Picked(len(ends), kept, b"")
@@ -137,7 +138,9 @@ def _whole(octets: NDArray[np.uint8], ends: NDArray[np.int64]) -> bool:
 def _wrong_line(block: bytes) -> WrongLine:
     lines = block.split(b"\n")[:-1]
     at = next((n for n, line in enumerate(lines) if line.count(b",") != FIELDS - 1), 0)
-    return WrongLine(at, f"{lines[at].count(b',') + 1} fields instead of {FIELDS}: {lines[at][:80].decode('latin-1')!r}")
+    return WrongLine(
+        at, f"{lines[at].count(b',') + 1} fields instead of {FIELDS}: {lines[at][:80].decode('latin-1')!r}"
+    )
 
 
 def _numbers(block: bytes, stop: NDArray[np.int64], width: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -155,6 +158,6 @@ def _numbers(block: bytes, stop: NDArray[np.int64], width: NDArray[np.int64]) ->
     value = value * _U(10) + (value >> _U(8))
     first = (value & _U(0xFF)) * _U(10_000)
     second = ((value >> _U(16)) & _U(0xFF)) * _U(100)
-    numbers = (first + second + ((value >> _U(32)) & _U(0xFF))).astype(np.int64)
+    numbers: NDArray[np.int64] = (first + second + ((value >> _U(32)) & _U(0xFF))).astype(np.int64)
     numbers[~digits] = 0
     return numbers

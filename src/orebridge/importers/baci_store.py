@@ -81,7 +81,9 @@ def _chunks(store: sqlite3.Connection, member: Member, wish: Wish) -> Iterator[t
     while found := cursor.fetchmany(CHUNK_ROWS):
         numbers, lines = zip(*found, strict=True)
         if None in lines:
-            raise ImportRefused(f"{member.name} {TABLE}: row {numbers[lines.index(None)]} has no year, country or product.")
+            raise ImportRefused(
+                f"{member.name} {TABLE}: row {numbers[lines.index(None)]} has no year, country or product."
+            )
         rows = np.array(numbers, np.int64)
         yield rows, parsed("\n".join(lines).encode("utf-8"), rows, f"{member.name} {TABLE}")
 

@@ -78,8 +78,8 @@ _WORDS: dict[str, Known] = {
     "moderate to large": "in words", 'categorized as "large"': "in words",
 }  # fmt: skip
 _HALF = {"s", "less than ½ unit.", "less than ½ unit", "less than 1/2 unit"}
-_ZERO = {"—", "–", "--"}  # noqa: RUF001
-_RANGE = re.compile(r"([\d,.]+)\s*[–-]\s*([\d,.]+)")  # noqa: RUF001
+_ZERO = {"—", "–", "--"}
+_RANGE = re.compile(r"([\d,.]+)\s*[–-]\s*([\d,.]+)")
 
 
 def figure_of(cell: str) -> Figure | None:

@@ -22,6 +22,7 @@ import datetime
 import io
 import json
 import logging
+import math
 import os
 import tomllib
 from collections.abc import Iterator, Mapping
@@ -38,6 +39,8 @@ ACCEPTS = "a TOML file with reporters, years, hs and flow, or an answer of UN Co
 KEY = "COMTRADE_API_KEY"
 FLOWS = {"import": "M", "export": "X"}
 NOMENCLATURE = "H0"
+#: Reporters whose code is not ISO's.
+UN_CODES = {"USA": 842, "FRA": 251, "IND": 699, "NOR": 579, "CHE": 757}
 #: The service cuts an answer off at this many rows.
 MOST_ROWS = 100_000
 FIELDS = ("refYear", "reporterCode", "partnerCode", "cmdCode", "flowCode", "primaryValue")
@@ -93,13 +96,23 @@ def _question(member: Member, limits: Limits) -> Question:
         raise ImportRefused(f"{member.name}: not TOML ({error}).") from error
     faults = [f"unknown key {key!r}" for key in set(data) - {"reporters", "years", "hs", "flow"}]
     lists = {key: data.get(key) for key in ("reporters", "years", "hs")}
-    faults += [f"{key}: a list that is not empty" for key, value in lists.items() if not isinstance(value, list) or not value]
+    faults += [
+        f"{key}: a list that is not empty" for key, value in lists.items() if not isinstance(value, list) or not value
+    ]
     if data.get("flow") not in FLOWS:
         faults.append(f"flow: {' or '.join(FLOWS)}")
     if not faults:
-        faults += [f"reporter {name!r}: an ISO alpha-3 code" for name in data["reporters"] if plain(str(name)) not in countries()]
+        faults += [
+            f"reporter {name!r}: an ISO alpha-3 code"
+            for name in data["reporters"]
+            if plain(str(name)) not in countries()
+        ]
         faults += [f"year {year!r}: a whole number" for year in data["years"] if not isinstance(year, int)]
-        faults += [f"hs {code!r}: six digits in quotes" for code in data["hs"] if not (isinstance(code, str) and len(code) == 6 and code.isdigit())]
+        faults += [
+            f"hs {code!r}: six digits in quotes"
+            for code in data["hs"]
+            if not (isinstance(code, str) and len(code) == 6 and code.isdigit())
+        ]
     if faults:
         raise ImportRefused(f"{member.name}: " + "; ".join(faults))
     return Question(tuple(map(str, data["reporters"])), tuple(data["years"]), tuple(data["hs"]), str(data["flow"]))
@@ -109,12 +122,14 @@ def _ask(question: Question, year: int, note: Note) -> list[Mapping[str, Any]]:
     """The rows of one year; raises ImportRefused with the service's words, without the key."""
     key = os.environ.get(KEY, "").strip()
     if not key:
-        raise ImportRefused(f"UN Comtrade is asked with a key of your own: set {KEY}; keys are given at comtradedeveloper.un.org.")
+        raise ImportRefused(
+            f"UN Comtrade is asked with a key of your own: set {KEY}; keys are given at comtradedeveloper.un.org."
+        )
     try:
         import comtradeapicall
     except ImportError as error:
         raise ImportRefused("the package comtradeapicall is missing: pip install 'orebridge[comtrade]'.") from error
-    codes = {name: number for number, name in numeric_countries().items()} | {"USA": 842, "FRA": 251, "IND": 699, "NOR": 579, "CHE": 757}
+    codes = {name: number for number, name in numeric_countries().items()} | UN_CODES
     said = io.StringIO()
     note(f"comtrade: asking for {year}")
     # The package prints failures, with the address and the key in it, instead of raising them; urllib3 logs addresses.
@@ -133,7 +148,9 @@ def _ask(question: Question, year: int, note: Note) -> list[Mapping[str, Any]]:
         words = _without(key, said.getvalue().strip()) or "no answer"
         raise ImportRefused(f"UN Comtrade, {year}: {words[:300]}. Nothing was imported.")
     if len(frame) >= MOST_ROWS:
-        raise ImportRefused(f"UN Comtrade, {year}: {len(frame):,} rows, where the service cuts off; ask for fewer headings.")
+        raise ImportRefused(
+            f"UN Comtrade, {year}: {len(frame):,} rows, where the service cuts off; ask for fewer headings."
+        )
     return cast(list[Mapping[str, Any]], frame.to_dict("records"))
 
 
@@ -166,12 +183,16 @@ def _answer(member: Member, limits: Limits) -> list[Mapping[str, Any]]:
         raise ImportRefused(f"{member.name}: not JSON ({error}); save the whole answer again.") from error
     rows = data.get("data") if isinstance(data, dict) else None
     if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
-        raise ImportRefused(f"{member.name}: no list `data` in it, as UN Comtrade answers; is it another service's file?")
+        raise ImportRefused(
+            f"{member.name}: no list `data` in it, as UN Comtrade answers; is it another service's file?"
+        )
     if data.get("error"):
         raise ImportRefused(f"{member.name}: the service answered with an error: {str(data['error'])[:200]}")
     count = data.get("count")
     if isinstance(count, int) and count > len(rows):
-        raise ImportRefused(f"{member.name}: {len(rows)} of {count} rows; the answer was cut off. Ask for fewer headings.")
+        raise ImportRefused(
+            f"{member.name}: {len(rows)} of {count} rows; the answer was cut off. Ask for fewer headings."
+        )
     return cast(list[Mapping[str, Any]], rows)
 
 
@@ -219,10 +240,9 @@ def _country(row: Mapping[str, Any], code: str, iso: str, side: SideFiles, place
 
 
 def _amount(value: object, place: str, column: str) -> float | None:
-    if value is None or value == "" or value != value:
+    if value is None or value == "" or (isinstance(value, float) and math.isnan(value)):
         return None
     number = float(cast(float, value)) if isinstance(value, int | float) else -1.0
     if not 0 <= number < 1e18:
         raise ImportRefused(f"{place}: {value!r} in {column} cannot be an amount.")
     return number
-

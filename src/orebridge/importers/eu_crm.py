@@ -69,7 +69,9 @@ def _table(member: Member, columns: tuple[str, ...], limits: Limits) -> Iterator
     reader = csv.DictReader(io.StringIO(text_of(member, ("utf-8-sig",), limits)))
     missing = [column for column in columns if column not in (reader.fieldnames or ())]
     if missing:
-        raise ImportRefused(f"{member.name}, line 1: no column {', '.join(missing)}; the header is {reader.fieldnames}.")
+        raise ImportRefused(
+            f"{member.name}, line 1: no column {', '.join(missing)}; the header is {reader.fieldnames}."
+        )
     for row in reader:
         cells = {key: (value or "").strip() for key, value in row.items() if key}
         if any(cells.values()):
@@ -100,7 +102,9 @@ def _results(member: Member, made: Rows, side: SideFiles, vintage: str, limits: 
         for column in WORDS:
             stated = side.correct(vintage, member.base, row, column)
             if stated:
-                made.add(row=at, study=STUDY, mineral=mineral, stage="", country="", item=column, unit="words", stated=stated)
+                made.add(
+                    row=at, study=STUDY, mineral=mineral, stage="", country="", item=column, unit="words", stated=stated
+                )
 
 
 def _parameters(member: Member, made: Rows, side: SideFiles, vintage: str, limits: Limits) -> None:
@@ -111,7 +115,9 @@ def _parameters(member: Member, made: Rows, side: SideFiles, vintage: str, limit
         mineral = side.name("material", row["material_name"], place)
         country = side.name("country", row["country_name"], place)
         if row["category"] not in STAGES or row["scope"] not in SCOPES:
-            raise ImportRefused(f"{place}: category {row['category']!r}, scope {row['scope']!r}; known are primary, refined and world, eu.")
+            raise ImportRefused(
+                f"{place}: category {row['category']!r}, scope {row['scope']!r}; known are primary, refined and world, eu."
+            )
         stated = side.correct(vintage, member.base, row, "parameter")
         value = number_of(stated, place, "parameter")
         if value is None:

@@ -158,9 +158,13 @@ def _files_below(path: Path, limits: Limits) -> list[Path]:
             if entry.is_file() and not entry.is_symlink():
                 found.append(entry)
             if len(found) > limits.members:
-                raise ImportRefused(f"{path}: more than {limits.members:,} files; name the folder that holds the source.")
+                raise ImportRefused(
+                    f"{path}: more than {limits.members:,} files; name the folder that holds the source."
+                )
     except OSError as error:
-        raise ImportRefused(f"{path}: cannot be looked through ({error}); name the folder that holds the source.") from error
+        raise ImportRefused(
+            f"{path}: cannot be looked through ({error}); name the folder that holds the source."
+        ) from error
     return sorted(found)
 
 
@@ -233,7 +237,9 @@ def database(member: Member, limits: Limits = LIMITS) -> Iterator[sqlite3.Connec
             connection.set_authorizer(_reading_only)
             yield connection
         except sqlite3.DatabaseError as error:
-            raise ImportRefused(f"{member.name}: the database is damaged or cut off ({error}); fetch it again.") from error
+            raise ImportRefused(
+                f"{member.name}: the database is damaged or cut off ({error}); fetch it again."
+            ) from error
         finally:
             connection.close()
 
@@ -282,7 +288,9 @@ def workbook(member: Member, limits: Limits = LIMITS) -> Iterator[Workbook]:
     try:
         book = load_workbook(io.BytesIO(data), read_only=True, data_only=True, keep_links=False, keep_vba=False)
     except Exception as error:  # openpyxl raises whatever its parsers raise
-        raise ImportRefused(f"{member.name}: cannot be read as a workbook ({type(error).__name__}: {error}).") from error
+        raise ImportRefused(
+            f"{member.name}: cannot be read as a workbook ({type(error).__name__}: {error})."
+        ) from error
     try:
         yield book
     finally:

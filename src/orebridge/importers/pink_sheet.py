@@ -41,7 +41,9 @@ def read(given: Opened, side: SideFiles, wish: Wish, note: Note, limits: Limits)
         rows = [["" if cell is None else str(cell).strip() for cell in row] for row in cells]
     at = next((n for n, row in enumerate(rows) if row and MONTH.fullmatch(row[0])), None)
     if at is None or at < 3:
-        raise ImportRefused(f"{member.name}, {SHEET}: no row begins with a month such as 2025M01; the layout has changed.")
+        raise ImportRefused(
+            f"{member.name}, {SHEET}: no row begins with a month such as 2025M01; the layout has changed."
+        )
     names, units = _heads(member, rows[:at])
     vintage = wish.vintage or _updated(member, rows[:at])
     hashes = {member.name: (member.sha256, member.size)}
@@ -67,7 +69,9 @@ def _heads(member: Member, head: Sequence[Sequence[str]]) -> tuple[dict[int, str
     """Names and units by column: the row of units is the one that holds ($/mt)."""
     at = next((n for n, row in enumerate(head) if "($/mt)" in row), None)
     if not at:
-        raise ImportRefused(f"{member.name}, {SHEET}: no row of units with ($/mt) above the months; the layout has changed.")
+        raise ImportRefused(
+            f"{member.name}, {SHEET}: no row of units with ($/mt) above the months; the layout has changed."
+        )
     names = {column: name.rstrip("* ").strip() for column, name in enumerate(head[at - 1]) if name}
     twice = [name for name in names.values() if list(names.values()).count(name) > 1]
     if twice:

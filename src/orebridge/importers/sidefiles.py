@@ -41,7 +41,7 @@ def plain(name: str) -> str:
     >>> plain("  Côte\\u00a0d’Ivoire ")
     "côte d'ivoire"
     """
-    text = unicodedata.normalize("NFKC", name).replace("’", "'").replace("‘", "'")  # noqa: RUF001
+    text = unicodedata.normalize("NFKC", name).replace("’", "'").replace("‘", "'")
     return re.sub(r"\s+", " ", text).strip().casefold()
 
 
@@ -211,9 +211,7 @@ def side_files(source: str, own: Path | None = None) -> SideFiles:
     return SideFiles(source, names, excluded, tuple(c for c in corrections.values() if c is not None))
 
 
-def _rows(
-    name: str, columns: Sequence[str], source: str, own: Path | None, faults: list[str]
-) -> list[dict[str, str]]:
+def _rows(name: str, columns: Sequence[str], source: str, own: Path | None, faults: list[str]) -> list[dict[str, str]]:
     """The user's rows, then ours; `own` and `place` are added. Faults of the user's file are noted."""
     found: list[dict[str, str]] = []
     path = own / name if own is not None else None

@@ -122,11 +122,13 @@ def _csv(member: Member, job: _Job) -> tuple[list[str], Iterator[tuple[int, dict
         try:
             for cells in reader:
                 if any(cell.strip() for cell in cells):
-                    if len([c for c in cells[len(header) :] if c.strip()]):
+                    if any(cell.strip() for cell in cells[len(header) :]):
                         raise ImportRefused(f"{member.name}, line {reader.line_num}: more cells than columns.")
                     yield reader.line_num, {n: c.strip() for n, c in zip(header, cells, strict=False) if n}
         except csv.Error as error:
-            raise ImportRefused(f"{member.name}, line {reader.line_num}: broken CSV ({error}); fetch the file again.") from error
+            raise ImportRefused(
+                f"{member.name}, line {reader.line_num}: broken CSV ({error}); fetch the file again."
+            ) from error
 
     return header, rows()
 
@@ -159,7 +161,9 @@ def _one_world(member: Member, job: _Job) -> Iterator[Rows]:
     header, rows = _csv(member, job)
     _expect(member, header, ("Source", "Country", "Type"), "A world table of one commodity")
     columns = {name: AMOUNT.fullmatch(name) for name in header}
-    strange = [n for n in header if n and not columns[n] and n not in ("Source", "Country", "Type") and "note" not in n.lower()]
+    strange = [
+        n for n in header if n and not columns[n] and n not in ("Source", "Country", "Type") and "note" not in n.lower()
+    ]
     if strange:
         raise ImportRefused(
             f"{member.name}, line 1: column {strange[0]!r} does not name what it holds and in which unit (such as "
@@ -181,7 +185,9 @@ def _one_world(member: Member, job: _Job) -> Iterator[Rows]:
             if country is None or figure is None:
                 continue
             year = int(match["year"]) if match["year"] and match["kind"].lower() != "reserves" else job.year
-            notes = next((row[n] for n in row if n.lower().startswith(match["kind"].lower()) and "note" in n.lower()), "")
+            notes = next(
+                (row[n] for n in row if n.lower().startswith(match["kind"].lower()) and "note" in n.lower()), ""
+            )
             known: Known = figure.known
             if known == "reported" and (match["est"] or country.estimated):
                 known = "estimated"
@@ -222,7 +228,8 @@ def _one_salient(member: Member, job: _Job) -> Iterator[Rows]:
                 continue
             if not row["Year"].isdigit():
                 raise ImportRefused(f"{place}: {row['Year']!r} in column Year is no year.")
-            _statistic(made, job, at, series.mineral, "Net import reliance", detail, "", int(row["Year"]), figure, "percent", row[name], "")
+            _statistic(made, job, at, series.mineral, "Net import reliance", detail, "", int(row["Year"]), figure, "percent",
+                       row[name], "")  # fmt: skip
     yield made
 
 
@@ -258,7 +265,9 @@ def _wide(member: Member, job: _Job) -> Iterator[Rows]:
             figure = _figure(job, member, row, name, place)
             if figure is None:
                 continue
-            known: Known = "estimated" if figure.known == "reported" and (match["est"] or country.estimated) else figure.known
+            known: Known = (
+                "estimated" if figure.known == "reported" and (match["est"] or country.estimated) else figure.known
+            )
             kind = KINDS[match["kind"].lower()]
             notes = row.get({"production": "PROD_NOTES", "capacity": "CAP_NOTES"}.get(kind, "RESERVE_NOTES"), "")
             _production(made, job, at, series, kind, country.country, int(match["year"]), figure, known,
@@ -300,7 +309,9 @@ def _long_world(member: Member, job: _Job, at: int, row: dict[str, str], label: 
                 unit, row["Value"], row["Notes"], place)  # fmt: skip
 
 
-def _long_statistic(member: Member, job: _Job, at: int, row: dict[str, str], label: str, made: Rows, place: str) -> None:
+def _long_statistic(
+    member: Member, job: _Job, at: int, row: dict[str, str], label: str, made: Rows, place: str
+) -> None:
     series = series_for(job.side, row["Commodity"], label, place)
     figure = _figure(job, member, row, "Value", place) if series else None
     if series is None or figure is None:

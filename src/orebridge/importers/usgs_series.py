@@ -32,7 +32,11 @@ class Rule:
 @cache
 def commodities() -> dict[str, str]:
     """The key of a commodity by its names and file codes, all `plain`."""
-    return {plain(name): row["commodity"] for row in own_table("commodities.csv", SOURCE) for name in row["names"].split("|")}
+    return {
+        plain(name): row["commodity"]
+        for row in own_table("commodities.csv", SOURCE)
+        for name in row["names"].split("|")
+    }
 
 
 @cache

@@ -36,6 +36,7 @@ INDICATORS = {
     "governmenteffectiveness": "government_effectiveness", "regulatoryquality": "regulatory_quality",
     "ruleoflaw": "rule_of_law", "controlofcorruption": "control_of_corruption",
 }  # fmt: skip
+BANK = ["Country Name", "Country Code", "Indicator Name", "Indicator Code"]
 LONG = ("code", "year", "indicator", "estimate", "stddev", "nsource")
 ABSENT = {"", "..", "#n/a", "na", "nan", "n/a"}
 YEAR = re.compile(r"(19|20)\d\d")
@@ -137,7 +138,9 @@ def _long_text(member: Member, limits: Limits) -> Iterator[Line]:
     reader = csv.DictReader(io.StringIO(text_of(member, ("utf-8-sig", "cp1252"), limits)))
     missing = set(LONG) - set(reader.fieldnames or ())
     if missing:
-        raise ImportRefused(f"{member.name}, line 1: no column {', '.join(sorted(missing))}; the header is {reader.fieldnames}.")
+        raise ImportRefused(
+            f"{member.name}, line 1: no column {', '.join(sorted(missing))}; the header is {reader.fieldnames}."
+        )
     rows = ((reader.line_num, {key: (value or "").strip() for key, value in row.items() if key}) for row in reader)
     return _long(rows, member.base)
 
@@ -175,7 +178,9 @@ def _wide(member: Member, title: str, rows: Sequence[Sequence[str]], at: int) ->
         raise ImportRefused(f"{member.base} {title}: no year over each Estimate; the layout has changed.")
     for column, _ in starts:
         if tuple(head[column : column + 3]) != ("Estimate", "StdErr", "NumSrc"):
-            raise ImportRefused(f"{member.base} {title}: expected Estimate, StdErr, NumSrc; found {head[column : column + 3]}.")
+            raise ImportRefused(
+                f"{member.base} {title}: expected Estimate, StdErr, NumSrc; found {head[column : column + 3]}."
+            )
     for number, row in enumerate(rows[at + 1 :], at + 2):
         if len(row) > 1 and row[1]:
             for column, year in starts:
@@ -184,9 +189,9 @@ def _wide(member: Member, title: str, rows: Sequence[Sequence[str]], at: int) ->
 
 def _bank(member: Member, limits: Limits) -> Iterator[Line]:
     rows = list(csv.reader(io.StringIO(text_of(member, ("utf-8-sig",), limits))))
-    at = next((n for n, row in enumerate(rows[:10]) if row[:4] == ["Country Name", "Country Code", "Indicator Name", "Indicator Code"]), None)
+    at = next((n for n, row in enumerate(rows[:10]) if row[:4] == BANK), None)
     if at is None:
-        raise ImportRefused(f"{member.name}: no row Country Name, Country Code, Indicator Name, Indicator Code in its first lines.")
+        raise ImportRefused(f"{member.name}: no row {', '.join(BANK)} in its first lines.")
     head = rows[at]
     for number, row in enumerate(rows[at + 1 :], at + 2):
         if len(row) < 5:
@@ -203,7 +208,9 @@ def _store(member: Member, limits: Limits) -> Iterator[Line]:
         tables = tables_of(store)
         key = ["Country/Territory", "Code"]
         if any(key != tables.get(name, [])[:2] for name in ("Estimate", "StdErr", "NumSrc")):
-            raise ImportRefused(f"{member.name}: expected tables Estimate, StdErr, NumSrc with {', '.join(key)}; it holds {', '.join(tables)}.")
+            raise ImportRefused(
+                f"{member.name}: expected tables Estimate, StdErr, NumSrc with {', '.join(key)}; it holds {', '.join(tables)}."
+            )
         years = [column for column in tables["Estimate"] if YEAR.fullmatch(column)]
         columns = ", ".join(quoted(column) for column in (*key, *years))
         parts = {}

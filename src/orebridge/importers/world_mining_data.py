@@ -173,7 +173,9 @@ def _sheet(
             continue
         unit = side.correct(vintage, member.base, row, "unit")
         if unit not in UNIT:
-            raise ImportRefused(f"{place}: unit {unit!r}; known are {', '.join(UNIT)}. Leave the sheet out or report it.")
+            raise ImportRefused(
+                f"{place}: unit {unit!r}; known are {', '.join(UNIT)}. Leave the sheet out or report it."
+            )
         for column, year in years.items():
             stated = side.correct(vintage, member.base, row, column)
             value = number_of(stated, place, column)
