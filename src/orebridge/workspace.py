@@ -71,7 +71,7 @@ _RECORDS = {
     "about": "version INTEGER",
     "vintages": (
         "id INTEGER, source VARCHAR, vintage VARCHAR, part VARCHAR, title VARCHAR, publisher VARCHAR, url VARCHAR, "
-        "licence VARCHAR, imported VARCHAR, rows BIGINT"
+        "licence VARCHAR, confidence VARCHAR, imported VARCHAR, rows BIGINT"
     ),
     "files": "file INTEGER, vintage_id INTEGER, name VARCHAR, sha256 VARCHAR, bytes BIGINT",
     "left_out": "vintage_id INTEGER, kind VARCHAR, published VARCHAR, reason VARCHAR, rows BIGINT",
@@ -103,6 +103,8 @@ class About:
     publisher: str
     url: str
     licence: str
+    #: read: the publisher's own file; read_secondary: a copy or transcription that another carries.
+    confidence: str = "read"
 
 
 @dataclass(frozen=True)
@@ -128,7 +130,7 @@ class Workspace:
     def vintages(self) -> pd.DataFrame:
         """What has been imported: one row per part of a vintage, newest vintage of each source last."""
         return self.frame(
-            "SELECT source, vintage, part, rows, imported, title, publisher, url, licence FROM vintages "
+            "SELECT source, vintage, part, rows, imported, title, publisher, url, licence, confidence FROM vintages "
             "ORDER BY source, vintage, part"
         )
 
@@ -209,8 +211,19 @@ class Writing:
             now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
             about = self.about
             self.connection.execute(
-                "INSERT INTO vintages VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 0)",
-                [new, about.source, about.vintage, part, about.title, about.publisher, about.url, about.licence, now],
+                "INSERT INTO vintages VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0)",
+                [
+                    new,
+                    about.source,
+                    about.vintage,
+                    part,
+                    about.title,
+                    about.publisher,
+                    about.url,
+                    about.licence,
+                    about.confidence,
+                    now,
+                ],
             )
             self._ids[part] = new
         return self._ids[part]

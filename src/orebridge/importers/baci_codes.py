@@ -23,11 +23,11 @@ COUNTRIES = 1000
 ABSENT = ("", "NA", "NaN", "nan")
 
 
-def about(vintage: str) -> About:
+def about(vintage: str, confidence: str = "read") -> About:
     """BACI, of a vintage."""
     return About(
         "baci", vintage, f"BACI international trade database, HS 1992, {vintage}", "CEPII",
-        "https://www.cepii.fr/CEPII/en/bdd_modele/bdd_modele_item.asp?id=37", "Etalab Open Licence 2.0",
+        "https://www.cepii.fr/CEPII/en/bdd_modele/bdd_modele_item.asp?id=37", "Etalab Open Licence 2.0", confidence,
     )  # fmt: skip
 
 

@@ -37,7 +37,7 @@ def read_store(given: Opened, member: Member, side: SideFiles, wish: Wish, note:
     """The table `baci_trade`, years as wished. Raises ImportRefused if the table or a column is not there."""
     vintage = wish.vintage or carrier(given)
     hashes: dict[str, tuple[str, int]] = {}
-    reading = Reading(about(vintage), iter(()), lambda: hashes)
+    reading = Reading(about(vintage, "read_secondary"), iter(()), lambda: hashes)
     reading.remarks.append(
         f"{member.base}: a selection of headings, from an edition of BACI that the carrier does not name; the vintage is "
         f"called {vintage!r}."

@@ -59,7 +59,7 @@ def read(given: Opened, side: SideFiles, wish: Wish, note: Note, limits: Limits)
     return Reading(
         About(
             "eu-crm", vintage, "Study on the Critical Raw Materials for the EU 2023, Final Report, as transcribed",
-            "European Commission", "https://doi.org/10.2873/725585", "CC BY 4.0",
+            "European Commission", "https://doi.org/10.2873/725585", "CC BY 4.0", "read_secondary",
         ),
         batches(), lambda: hashes,
     )  # fmt: skip

@@ -44,10 +44,10 @@ LARGEST = 4.0
 Line = tuple[int, str, str, str, int, str, str, str]
 
 
-def _about(vintage: str) -> About:
+def _about(vintage: str, confidence: str) -> About:
     return About(
         "world-bank-governance", vintage, f"Worldwide Governance Indicators, {vintage}", "World Bank",
-        "https://www.worldbank.org/en/publication/worldwide-governance-indicators", "CC BY 4.0",
+        "https://www.worldbank.org/en/publication/worldwide-governance-indicators", "CC BY 4.0", confidence,
     )  # fmt: skip
 
 
@@ -76,7 +76,7 @@ def read(given: Opened, side: SideFiles, wish: Wish, note: Note, limits: Limits)
             note(f"world-bank-governance: {member.base}")
             yield _rows(member, found, side, wish, vintage).batch("", member.name)
 
-    return Reading(_about(vintage), batches(), lambda: hashes)
+    return Reading(_about(vintage, "read_secondary" if reader is _store else "read"), batches(), lambda: hashes)
 
 
 def _rows(member: Member, lines: Sequence[Line], side: SideFiles, wish: Wish, vintage: str) -> Rows:

@@ -36,10 +36,10 @@ NOT_A_SHEET = {"logging", "country_iso", "hs code map"}
 ROUNDING = 0.002
 
 
-def _about(vintage: str) -> About:
+def _about(vintage: str, confidence: str = "read") -> About:
     return About(
         "world-mining-data", vintage, f"World Mining Data, production by country and raw material, {vintage}",
-        "Austrian Federal Ministry of Finance", "https://www.world-mining-data.info", "free with citation",
+        "Austrian Federal Ministry of Finance", "https://www.world-mining-data.info", "free with citation", confidence,
     )  # fmt: skip
 
 
@@ -122,7 +122,7 @@ def _text(cell: object) -> str:
 def _read_store(given: Opened, member: Member, side: SideFiles, wish: Wish, note: Note, limits: Limits) -> Reading:
     vintage = wish.vintage or carrier(given)
     hashes: dict[str, tuple[str, int]] = {}
-    reading = Reading(_about(vintage), iter(()), lambda: hashes)
+    reading = Reading(_about(vintage, "read_secondary"), iter(()), lambda: hashes)
 
     def batches() -> Iterator[Batch]:
         made = Rows("production")

@@ -1,0 +1,1 @@
+"""Published yardsticks of criticality, side by side."""
