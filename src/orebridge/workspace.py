@@ -123,7 +123,7 @@ class Workspace:
         self.path = path
         self.connection = connection
 
-    def frame(self, sql: str, values: Sequence[object] | None = None) -> pd.DataFrame:
+    def frame(self, sql: str, values: Sequence[object] | Mapping[str, object] | None = None) -> pd.DataFrame:
         """The rows of a question."""
         return self.connection.execute(sql, values).df()
 
@@ -136,8 +136,8 @@ class Workspace:
 
     def newest(self, source: str) -> str | None:
         """The newest vintage of a source by its name, or None."""
-        found = self.connection.execute("SELECT max(vintage) FROM vintages WHERE source = ?", [source]).fetchone()
-        return str(found[0]) if found and found[0] is not None else None
+        found = self.connection.execute("SELECT max(vintage) FROM vintages WHERE source = ?", [source]).fetchall()
+        return str(found[0][0]) if found[0][0] is not None else None
 
     def holding(self, table: str) -> list[tuple[str, str]]:
         """Sources and their newest vintage that have rows in a table."""
@@ -284,8 +284,8 @@ class Writing:
             self.connection.execute(f"UPDATE vintages SET rows = {counts} WHERE id = ?", [*[part] * len(TABLES), part])
 
     def _next(self, table: str, column: str) -> int:
-        found = self.connection.execute(f"SELECT coalesce(max({column}), 0) + 1 FROM {table}").fetchone()
-        return int(found[0]) if found else 1
+        found = self.connection.execute(f"SELECT coalesce(max({column}), 0) + 1 FROM {table}").fetchall()
+        return int(found[0][0])
 
 
 @contextmanager

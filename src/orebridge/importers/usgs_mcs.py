@@ -177,7 +177,8 @@ def _one_world(member: Member, job: _Job) -> Iterator[Rows]:
             if match is None:
                 continue
             detail = (match["detail"] or "").replace("_", " ")
-            series = series_for(job.side, found[2], detail or row["Type"], place)
+            reserves = " reserves" if match["kind"].lower() == "reserves" else ""
+            series = series_for(job.side, found[2], (detail or row["Type"]) + reserves, place)
             if series is None:
                 continue
             country = country or country_for(job.side, row["Country"], place)
@@ -229,16 +230,21 @@ def _one_salient(member: Member, job: _Job) -> Iterator[Rows]:
             if not row["Year"].isdigit():
                 raise ImportRefused(f"{place}: {row['Year']!r} in column Year is no year.")
             _statistic(made, job, at, series.mineral, "Net import reliance", detail, "", int(row["Year"]), figure, "percent",
-                       row[name], "")  # fmt: skip
+                       row[name], "", place)  # fmt: skip
     yield made
 
 
 def _statistic(
     made: Rows, job: _Job, at: int, mineral: str, statistic: str, detail: str, partner: str, year: int, figure: Figure, unit: str,
-    stated: str, note: str,
+    stated: str, note: str, place: str,
 ) -> None:  # fmt: skip
     if not job.wish.wants(year):
         return
+    if unit == "percent" and (figure.value or 0.0) > 100:
+        raise ImportRefused(
+            f"{place}: {stated!r} percent ({statistic}) is more than a whole; the cells of the row may stand in the wrong "
+            "columns. Correct them in a corrections.csv of your own (--side) or report it."
+        )
     scale, unit = (0.01, "share") if unit == "percent" else (1.0, unit)
     value, low, high = ((None if x is None else x * scale) for x in (figure.value, figure.low, figure.high))
     made.add(
@@ -325,7 +331,7 @@ def _long_statistic(
     if figure.known == "reported" and row["Notes"].lower().startswith("estimated"):
         figure = replace(figure, known="estimated")
     _statistic(made, job, at, series.mineral, statistic, label, partner, _year(year, place), figure, row["Unit"].strip(),
-               row["Value"], row["Notes"])  # fmt: skip
+               row["Value"], row["Notes"], place)  # fmt: skip
 
 
 def _year(text: str, place: str) -> int:
