@@ -53,12 +53,14 @@ _SQL: Mapping[str, str] = {
     ),
 }  # fmt: skip
 SHARE_OF_TOTAL = ("production", "trade")
+#: Tables whose values have a fixed span, against which a change is measured.
+SPAN = {"governance": 5.0, "statistics": 1.0}
 
 
 @dataclass(frozen=True)
 class VintageDiff:
     """`revised` and `newer`: `KEY`, year_old, old, year_new, new, change, weight (what the change is against), largest
-    first; old or new is NaN where only one vintage states the figure. `answers`: method, member, mineral, old, new, change,
+    first; figures that one vintage alone states (old or new is NaN) come after those of both. `answers`: method, member, mineral, old, new, change,
     rank_old, rank_new."""
 
     old: str
@@ -153,10 +155,13 @@ def _joined(first: pd.DataFrame, second: pd.DataFrame, on: list[str]) -> pd.Data
     both["change"] = both["new"].fillna(0.0) - both["old"].fillna(0.0)
     larger = both[["old", "new"]].abs().max(axis=1)
     total = larger.groupby([both["table"], both["mineral"], both["what"]]).transform("sum")
-    against = total.where(both["table"].isin(SHARE_OF_TOTAL), larger).where(both["table"] != "governance", 5.0)
+    against = total.where(both["table"].isin(SHARE_OF_TOTAL), larger)
+    for table, span in SPAN.items():
+        against = against.where(both["table"] != table, span)
     both["weight"] = (both["change"].abs() / against.where(against > 0)).fillna(0.0)
     both = both[both["change"].abs() > 1e-9 * larger.clip(lower=1e-12)]
-    order = both.sort_values(["weight", *KEY], ascending=[False, *[True] * len(KEY)], kind="stable")
+    both["one_side"] = both[["old", "new"]].isna().any(axis=1)
+    order = both.sort_values(["one_side", "weight", *KEY], ascending=[True, False, *[True] * len(KEY)], kind="stable")
     return order[[*KEY, "year_old", "old", "year_new", "new", "change", "weight"]].reset_index(drop=True)
 
 

@@ -185,6 +185,8 @@ class Writing:
     def __init__(self, workspace: Workspace, about: About) -> None:
         self.connection, self.about = workspace.connection, about
         self._ids: dict[str, int] = {}
+        self._counts: dict[int, int] = {}
+        self._part_of: dict[int, int] = {}
         self.rows = 0
         self.files: list[int] = []
 
@@ -233,6 +235,7 @@ class Writing:
         new = self._next("files", "file")
         self.connection.execute("INSERT INTO files VALUES (?, ?, ?, '', 0)", [new, self.part(part), name])
         self.files.append(new)
+        self._part_of[new] = self._ids[part]
         return new
 
     def read(self, file: int, sha256: str, size: int) -> None:
@@ -249,6 +252,8 @@ class Writing:
         finally:
             self.connection.unregister("arriving")
         self.rows += rows.num_rows
+        part = self._part_of[file]
+        self._counts[part] = self._counts.get(part, 0) + rows.num_rows
 
     def twice(self, table: str, most: int = 10) -> list[str]:
         """Keys that stand twice among the rows written, as text with their rows; at most `most`."""
@@ -277,11 +282,8 @@ class Writing:
             )
         for row in corrected:
             self.connection.execute("INSERT INTO corrected VALUES (?, ?, ?, ?, ?)", [first, *row])
-        counts = " + ".join(
-            f"(SELECT count(*) FROM {table} t JOIN files f USING (file) WHERE f.vintage_id = ?)" for table in TABLES
-        )
-        for part in self._ids.values():
-            self.connection.execute(f"UPDATE vintages SET rows = {counts} WHERE id = ?", [*[part] * len(TABLES), part])
+        for number, count in self._counts.items():
+            self.connection.execute("UPDATE vintages SET rows = ? WHERE id = ?", [count, number])
 
     def _next(self, table: str, column: str) -> int:
         found = self.connection.execute(f"SELECT coalesce(max({column}), 0) + 1 FROM {table}").fetchall()

@@ -42,6 +42,7 @@ class Codes:
         self.side = side
         rows = own_table("hs.csv")
         self.headings = [row["hs"] for row in rows]
+        self.numbers = np.array([int(hs) for hs in self.headings])
         self.last_year = {int(row["hs"]): int(row["last_year"]) for row in rows if row["last_year"]}
         self.dead_because = {int(row["hs"]): row["note"] for row in rows if row["last_year"]}
         meaning = dict(numeric_countries())
@@ -85,7 +86,8 @@ def parsed(text: bytes, rows: NDArray[np.int64], file: str) -> Columns:
     types = {**{name: pa.int64() for name in names[:4]}, "v": pa.float64(), "q": pa.float64()}
     try:
         table = csv.read_csv(
-            io.BytesIO(text),
+            # Older editions pad numbers with spaces; there is no text in the file that could hold one.
+            io.BytesIO(text.replace(b" ", b"")),
             read_options=csv.ReadOptions(column_names=names, use_threads=False),
             convert_options=csv.ConvertOptions(column_types=types, null_values=list(ABSENT)),
         )
@@ -127,7 +129,7 @@ def trade_rows(columns: Columns, rows: NDArray[np.int64], codes: Codes, file: st
             codes.side.miss("code", str(code), f"{file}, line {rows[at]}, column {column}")
         sides.append(found)
     exporter, importer = sides
-    keep = np.ones(len(rows), bool)
+    keep = np.isin(columns.product, codes.numbers)
     for found, numbers in ((exporter, columns.exporter), (importer, columns.importer)):
         for code in np.unique(numbers[(found == LEFT_OUT) & keep]).tolist():
             hit = (numbers == code) & keep

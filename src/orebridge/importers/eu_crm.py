@@ -73,7 +73,11 @@ def _table(member: Member, columns: tuple[str, ...], limits: Limits) -> Iterator
             f"{member.name}, line 1: no column {', '.join(missing)}; the header is {reader.fieldnames}."
         )
     for row in reader:
-        cells = {key: (value or "").strip() for key, value in row.items() if key}
+        if None in row or None in row.values():
+            raise ImportRefused(
+                f"{member.name}, line {reader.line_num}: another number of cells than columns; the file is cut off or damaged."
+            )
+        cells = {key: value.strip() for key, value in row.items()}
         if any(cells.values()):
             yield reader.line_num, cells
 

@@ -122,9 +122,12 @@ def _csv(member: Member, job: _Job) -> tuple[list[str], Iterator[tuple[int, dict
         try:
             for cells in reader:
                 if any(cell.strip() for cell in cells):
-                    if any(cell.strip() for cell in cells[len(header) :]):
-                        raise ImportRefused(f"{member.name}, line {reader.line_num}: more cells than columns.")
-                    yield reader.line_num, {n: c.strip() for n, c in zip(header, cells, strict=False) if n}
+                    if len(cells) != len(header):
+                        raise ImportRefused(
+                            f"{member.name}, line {reader.line_num}: {len(cells)} cells under {len(header)} columns; the "
+                            "file is cut off or damaged. Fetch it again."
+                        )
+                    yield reader.line_num, {n: c.strip() for n, c in zip(header, cells, strict=True) if n}
         except csv.Error as error:
             raise ImportRefused(
                 f"{member.name}, line {reader.line_num}: broken CSV ({error}); fetch the file again."

@@ -141,8 +141,16 @@ def _long_text(member: Member, limits: Limits) -> Iterator[Line]:
         raise ImportRefused(
             f"{member.name}, line 1: no column {', '.join(sorted(missing))}; the header is {reader.fieldnames}."
         )
-    rows = ((reader.line_num, {key: (value or "").strip() for key, value in row.items() if key}) for row in reader)
-    return _long(rows, member.base)
+
+    def rows() -> Iterator[tuple[int, Mapping[str, str]]]:
+        for row in reader:
+            if None in row or None in row.values():
+                raise ImportRefused(
+                    f"{member.name}, line {reader.line_num}: another number of cells than columns; the file is cut off."
+                )
+            yield reader.line_num, {key: value.strip() for key, value in row.items()}
+
+    return _long(rows(), member.base)
 
 
 def _book(member: Member, limits: Limits) -> Iterator[Line]:
