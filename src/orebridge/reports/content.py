@@ -106,8 +106,8 @@ def coordination_words(response: Response) -> list[str]:
     text = [worth.words]
     if response.plans["alone"].loss_usd() > 0 and math.isfinite(worth.value_usd):
         text.append(
-            f"Value of coordination {money(worth.value_usd)} million USD; counting unmet use only, without what is lent from "
-            f"stock, {money(worth.value_without_lent_stock_usd)} million USD."
+            f"Value of coordination {money(worth.value_usd)} million USD; if no member's stock may be lower at any time "
+            f"than in a plan of its own (nothing lent), {money(worth.value_without_lent_stock_usd)} million USD."
         )
     if len(response.members) == 2 and worth.shapley and worth.value_usd > 0:
         text.append(
