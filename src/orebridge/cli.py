@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
@@ -116,6 +118,7 @@ def _print_summary(response: Response) -> None:
     from orebridge.reports.summary import print_summary
 
     print_summary(response, Console())
+    _emit("")  # a full disk behind standard output is told here, not in a traceback when the program ends
 
 
 @app.command(name="shocks")
@@ -146,27 +149,64 @@ def show_schema() -> None:
 
 def main() -> None:
     """Run the command line; every refusal is one message and a documented exit code."""
-    from orebridge.errors import OrebridgeError
+    from orebridge.errors import OrebridgeError, OutputError
 
     try:
-        code = app(standalone_mode=False)
+        with _quick_stop():
+            code = app(standalone_mode=False)
         if code == INTERRUPTED:  # some versions of Typer turn Ctrl-C into a code instead of raising
             raise KeyboardInterrupt
+        sys.stdout.flush()
     except OrebridgeError as error:
-        sys.stderr.write(f"orebridge: {error}\n")
-        sys.exit(error.exit_code)
+        _stop(f"orebridge: {error}", error.exit_code)
     except KeyboardInterrupt:
-        sys.stderr.write("orebridge: stopped; nothing half-written was left.\n")
-        sys.exit(INTERRUPTED)
+        _stop("orebridge: stopped; nothing half-written was left.", INTERRUPTED)
     except BrokenPipeError:
-        sys.exit(0)
+        _stop("", 0)
+    except OSError as error:
+        where = error.filename or "standard output"
+        _stop(f"orebridge: could not read or write {where}: {error.strerror or error}.", OutputError.exit_code)
+    except SystemExit as error:
+        # Typer and Rich end with 1 where nobody reads the output any more, as behind `| head`: no fault of ours.
+        _stop("", 0 if error.code == 1 else error.code)
     except Exception as error:
         # By name: Typer carries its own copy of click in newer versions, and uses the package in older ones.
         kinds = {kind.__name__ for kind in type(error).__mro__}
         if "Abort" in kinds:
-            sys.stderr.write("orebridge: stopped.\n")
-            sys.exit(INTERRUPTED)
+            _stop("orebridge: stopped.", INTERRUPTED)
         if "ClickException" in kinds:
             error.show()  # type: ignore[attr-defined]
-            sys.exit(WRONG_USE)
+            _stop("", WRONG_USE)
         raise
+
+
+@contextmanager
+def _quick_stop() -> Iterator[None]:
+    """Ctrl-C also ends the threads that plan, at their next solve; else the program would finish all of them first."""
+
+    def stop(*_: object) -> None:
+        if (engine := sys.modules.get("orebridge.program.engine")) is not None:
+            engine.interrupted.set()
+        raise KeyboardInterrupt
+
+    if threading.current_thread() is not threading.main_thread():  # only the main thread hears signals
+        yield
+        return
+    before = signal.signal(signal.SIGINT, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+        if (engine := sys.modules.get("orebridge.program.engine")) is not None:
+            engine.interrupted.clear()
+
+
+def _stop(message: str, code: int | str | None) -> NoReturn:
+    """End with a message on standard error and a code; what still waits to be printed is dropped if it cannot be."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115, PTH123 - nothing more can be written there
+    if message:
+        sys.stderr.write(f"{message}\n")
+    sys.exit(code)

@@ -102,6 +102,8 @@ def respond(
         raise ShockError("name at least one shock; `orebridge shocks` lists the library.")
     world = world or load_world()
     alliance = tuple(dict.fromkeys(members))
+    if not alliance:
+        raise UnknownLabel("--for names no country; state at least one ally, for example --for USA,JPN.")
     note("building the supply network")
     network = build_network(world, alliance)
     _known_members(network, alliance)

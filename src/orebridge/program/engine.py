@@ -58,6 +58,8 @@ RESCUES: tuple[tuple[str, dict[str, Any]], ...] = (
 )
 DISTURBANCE = "dual_simplex_cost_perturbation_multiplier"
 _scheduler = threading.Lock()
+# Set when the user stops the program: threads in the middle of many solves then end with the one they are at.
+interrupted = threading.Event()
 
 
 @cache
