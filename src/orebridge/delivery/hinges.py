@@ -88,9 +88,14 @@ def tornado(
     found = swings(network, effects, months)
     note(f"what the answer hangs on: {len(found)} assumptions")
     base = case_of(network, effects, months)
+    ready = {swing.name: swing for swing in swings(base.network, effects, months) if swing.same_course}
     made: list[Callable[[], Case]] = [partial(_same, base)]
     for swing in found:
-        made += [partial(_swung, swing, value, network, base, months) for value in (swing.low, swing.high)]
+        split = ready.get(swing.name)
+        if split is not None:  # the course without a plan stays as it is
+            made += [partial(_reset, split, value, base) for value in (split.low, split.high)]
+        else:
+            made += [partial(_anew, swing, value, months) for value in (swing.low, swing.high)]
     loss = losses(made, way)
     rows = []
     for i, swing in enumerate(found):
@@ -102,9 +107,11 @@ def tornado(
     return frame.sort_values(["swing", "assumption"], ascending=[False, True], ignore_index=True)
 
 
-def _swung(swing: Swing, value: float, raw: SupplyNetwork, base: Case, months: int) -> Case:
-    """The case with one assumption at a value; the course without a plan is simulated again only if it can differ."""
-    network, effects = swing.at(value)
-    if swing.same_course and base.network is raw:  # nothing was split for origins, so the limits fit as they are
-        return base.with_network(network)
-    return case_of(network, effects, months)
+def _anew(swing: Swing, value: float, months: int) -> Case:
+    """The case with one assumption at a value, its course without a plan simulated again."""
+    return case_of(*swing.at(value), months)
+
+
+def _reset(swing: Swing, value: float, base: Case) -> Case:
+    """The case with one assumption at a value that only the plan reads."""
+    return base.with_network(swing.at(value)[0])

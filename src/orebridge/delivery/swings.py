@@ -30,7 +30,7 @@ class Swing:
     """One assumption: its ends, the value as stated, and `at(value)`, the network and effects with it so.
 
     `name` is that of `assumptions.csv` where it stands there. `same_course`: neither the shock's limits nor the course
-    without a plan read it.
+    without a plan nor the split by origin reads it, so that it may as well be set on the network split already.
     """
 
     name: str
@@ -137,7 +137,11 @@ def _values(network: SupplyNetwork, effects: Effects) -> Swing | None:
     value, ours = demands["value_usd"].to_numpy(dtype=float), demands["is_member"].to_numpy(dtype=bool)
     ends = {end: demands[f"value_{end}_usd"].to_numpy(dtype=float) for end in ("low", "high")}
     weight = np.where(ours & ~np.isnan(value), demands["D"].to_numpy(dtype=float), 0.0)
-    scale = {end: float(np.nansum(weight * v) / np.nansum(weight * value)) for end, v in ends.items()}
+    whole = float(np.nansum(weight * value))
+    if not whole > 0:
+        return None
+    # Only a name for the ends, each product having its own: three figures say it.
+    scale = {end: float(f"{np.nansum(weight * v) / whole:.3g}") for end, v in ends.items()}
 
     def at(factor: float) -> State:
         new = value if factor == 1.0 else ends["low" if factor < 1.0 else "high"]
@@ -283,7 +287,7 @@ def _new_sources(network: SupplyNetwork, effects: Effects) -> Swing | None:
     def at(months: float) -> State:
         return replace(network, routes=routes.assign(opens=np.where(fresh, months, routes["opens"]))), effects
 
-    return Swing(name, "Months to qualify a new supplier", "months", given.low, given.value, given.high, at, True)
+    return Swing(name, "Months to qualify a new supplier", "months", given.low, given.value, given.high, at)
 
 
 def _slack(network: SupplyNetwork, effects: Effects) -> Swing | None:
