@@ -16,6 +16,7 @@ import typer
 
 from orebridge.cli_data import data_app
 from orebridge.cli_priorities import priorities
+from orebridge.stopping import interrupted, stop_if_interrupted
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -157,6 +158,7 @@ def main() -> None:
     try:
         with _quick_stop():
             code = app(standalone_mode=False)
+            stop_if_interrupted()
         if code == INTERRUPTED:  # some versions of Typer turn Ctrl-C into a code instead of raising
             raise KeyboardInterrupt
         sys.stdout.flush()
@@ -185,11 +187,13 @@ def main() -> None:
 
 @contextmanager
 def _quick_stop() -> Iterator[None]:
-    """Ctrl-C also ends the threads that plan, at their next solve; else the program would finish all of them first."""
+    """Ctrl-C also ends the threads that plan, at their next solve; else the program would finish all of them first.
+
+    The flag also catches an interrupt that a library swallowed while it was being loaded.
+    """
 
     def stop(*_: object) -> None:
-        if (engine := sys.modules.get("orebridge.program.engine")) is not None:
-            engine.interrupted.set()
+        interrupted.set()
         raise KeyboardInterrupt
 
     if threading.current_thread() is not threading.main_thread():  # only the main thread hears signals
@@ -200,8 +204,7 @@ def _quick_stop() -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGINT, before)
-        if (engine := sys.modules.get("orebridge.program.engine")) is not None:
-            engine.interrupted.clear()
+        interrupted.clear()
 
 
 def _stop(message: str, code: int | str | None) -> NoReturn:

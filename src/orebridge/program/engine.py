@@ -20,6 +20,7 @@ import numpy.typing as npt
 
 from orebridge.errors import ProgramError
 from orebridge.program.families import Floats, Ints
+from orebridge.stopping import stop_if_interrupted
 
 OPTIONS: tuple[tuple[str, Any], ...] = (
     ("output_flag", False),
@@ -58,8 +59,6 @@ RESCUES: tuple[tuple[str, dict[str, Any]], ...] = (
 )
 DISTURBANCE = "dual_simplex_cost_perturbation_multiplier"
 _scheduler = threading.Lock()
-# Set when the user stops the program: threads in the middle of many solves then end with the one they are at.
-interrupted = threading.Event()
 
 
 @cache
@@ -345,6 +344,7 @@ class Engine:
         return bool(status == states.kInfeasible)
 
     def _run(self) -> Any:
+        stop_if_interrupted()
         self._blank = False
         status = self._highs.run()
         if status == _highspy().HighsStatus.kError:
