@@ -7,7 +7,18 @@ from importlib import import_module
 
 import pytest
 
-MODULES = ("arrays", "eu2023", "geopolrisk", "iea_n1", "method", "ranking", "subjects", "usgs2021", "worldmonitor", "yale")
+MODULES = (
+    "arrays",
+    "eu2023",
+    "geopolrisk",
+    "iea_n1",
+    "method",
+    "ranking",
+    "subjects",
+    "usgs2021",
+    "worldmonitor",
+    "yale",
+)
 
 
 @pytest.mark.parametrize("name", MODULES)
