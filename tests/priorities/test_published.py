@@ -191,3 +191,13 @@ def test_arrays_hold_the_stated_production() -> None:
     rows = inputs().production
     stated = rows[(rows["preferred"] == "yes") & (rows["mineral"] == "gallium")]["tonnes"].sum()
     assert arrays.stage_total[0, arrays.minerals.index("gallium"), 1] == pytest.approx(stated, rel=1e-6)
+
+
+def test_reserves_meet_the_output_of_their_publisher_from_a_workspace_too() -> None:
+    other = inputs().replace(
+        production=inputs().production.assign(source=lambda f: f["source"].replace("usgs-mcs-2026", "usgs-mcs@2026"))
+    )
+    pd.testing.assert_series_equal(
+        score(Yale(), other, "USA", "depletion"), score(Yale(), inputs(), "USA", "depletion")
+    )
+    assert score(Yale(), inputs(), "USA", "depletion").notna().sum() > 15

@@ -127,15 +127,18 @@ class Yale(Yardstick):
 
 
 def _years(arrays: Arrays) -> np.ndarray:
-    """Reserves over the yearly output that the same publisher states (D, M): one basis, as printed."""
+    """Reserves over the yearly output that the same publisher states (D, M): one basis, as printed.
+
+    `usgs-mcs-2026` of a table and `usgs-mcs@2026` of a workspace are the same source.
+    """
     years = np.full(len(arrays.minerals), np.nan)
     rows = arrays.production[arrays.production["stage"] == "mine"]
-    total = rows.groupby(["mineral", "source"])["tonnes"].sum() / (
-        1 - rows.groupby(["mineral", "source"])["unlisted"].first()
-    )
+    source = rows["source"].astype(str).str.replace("@", "-")
+    group = rows.groupby([rows["mineral"], source])
+    total = group["tonnes"].sum() / (1 - group["unlisted"].first())
     position = {name: k for k, name in enumerate(arrays.minerals)}
-    for name, tonnes, source in arrays.inputs.reserves[["mineral", "tonnes", "source"]].itertuples(index=False):
-        output = total.get((name, source))
+    for name, tonnes, stated in arrays.inputs.reserves[["mineral", "tonnes", "source"]].itertuples(index=False):
+        output = total.get((name, str(stated).replace("@", "-")))
         if output is not None and output > 0 and str(name) in position:
             years[position[str(name)]] = tonnes / output
     return np.repeat(years[None, :], arrays.draws, axis=0)
