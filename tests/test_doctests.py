@@ -9,8 +9,8 @@ import pytest
 
 MODULES = (
     "orebridge.build", "orebridge.checks", "orebridge.importers.cells", "orebridge.importers.opening",
-    "orebridge.importers.sidefiles", "orebridge.provenance", "orebridge.reading", "orebridge.stories",
-    "orebridge.stories.layout", "orebridge.stories.section", "orebridge.units",
+    "orebridge.importers.sidefiles", "orebridge.layout", "orebridge.provenance", "orebridge.reading", "orebridge.stories",
+    "orebridge.stories.section", "orebridge.units",
 )  # fmt: skip
 
 

@@ -1,6 +1,7 @@
 """The engine alone: what it does where the solver loses its way, refuses a basis or gives a wrong verdict."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import highspy
@@ -67,12 +68,13 @@ def test_each_rescue_reaches_the_optimum(monkeypatch, lost):
         left[0] -= 1
         return UNKNOWN if left[0] >= 0 else status
 
+    options = ("solver", "presolve", "simplex_iteration_limit", "dual_simplex_cost_perturbation_multiplier")
+    before = [made._highs.getOptionValue(option)[1] for option in options]
     monkeypatch.setattr(Engine, "_run", losing)
     outcome = made.run()
     assert outcome.objective == pytest.approx(8.0)
     assert ("ipm" in seen) == (lost == len(engine.RESCUES))
-    options = ("solver", "presolve", "simplex_iteration_limit", "dual_simplex_cost_perturbation_multiplier")
-    assert [made._highs.getOptionValue(option)[1] for option in options] == ["simplex", "on", 2**31 - 1, 1.0]
+    assert [made._highs.getOptionValue(option)[1] for option in options] == before
 
 
 def test_no_verdict_at_all_names_the_scale_of_figures(monkeypatch):
@@ -120,6 +122,32 @@ def test_a_basis_that_the_solver_refuses_is_left_out():
     assert made.run().objective == pytest.approx(8.0)
     assert made.set_basis(made.basis())
     assert made.run().objective == pytest.approx(8.0)
+    made.forget()
+    assert made.basis() is None
+
+
+@pytest.mark.parametrize("steps", [0, 1, 300])
+def test_from_a_kept_basis_the_step_limit_does_not_change_the_answer(monkeypatch, steps):
+    """Beyond the limit the solve goes on with other weights; afterwards both ways of solving still work."""
+    monkeypatch.setattr(engine, "DEVEX_STEPS", steps)
+    rng = np.random.default_rng(5)
+    n, m = 60, 30
+    start, index = np.arange(0, n * m + 1, m, dtype=np.int32), np.tile(np.arange(m, dtype=np.int32), n)
+    arrays = Arrays(
+        rng.uniform(0.1, 1.0, n), np.zeros(n), rng.uniform(5, 10, n), rng.uniform(1, 20, m), np.full(m, np.inf),
+        start, index, rng.uniform(0.2, 1.0, n * m),
+    )  # fmt: skip
+    made, every = Engine("random", arrays), np.arange(m, dtype=np.int32)
+    first = made.run()
+    basis = made.basis()
+    for factor in (1.5, 0.5, 1.2):
+        low = arrays.row_lower * factor * rng.uniform(0.8, 1.2, m)
+        made.change_rows(every, low, arrays.row_upper)
+        cold = Engine("cold", replace(arrays, row_lower=low)).run().objective
+        assert made.run_from(basis).objective == pytest.approx(cold, rel=1e-9)
+        assert made.run().objective == pytest.approx(cold, rel=1e-9)
+    made.change_rows(every, arrays.row_lower, arrays.row_upper)
+    assert made.run_from(basis).objective == pytest.approx(first.objective, rel=1e-9)
 
 
 def test_rows_gone_leave_a_basis_to_mend():

@@ -9,9 +9,11 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy import sparse
 
 from orebridge.errors import NotOptimal, ProgramError, UnknownLabel
 from orebridge.program import Family, Program, parts
+from orebridge.program.components import components
 
 GOLDEN = Path(__file__).parent / "golden"
 
@@ -221,8 +223,8 @@ def test_tightening_that_does_not_bite_costs_no_solve(monkeypatch, one_engine_pe
     first = p.solve()
     p.keep_base()
     solved = []
-    run = parts.Engine.run
-    monkeypatch.setattr(parts.Engine, "run", lambda self, *how: solved.append(self) or run(self, *how))
+    run = parts.Engine._run
+    monkeypatch.setattr(parts.Engine, "_run", lambda self: solved.append(self) or run(self))
     with p.changed():
         p.set_bounds(x.ids[1], upper=6.0)  # tin makes 5
         assert p.solve(from_base=True).objective == first.objective
@@ -239,6 +241,33 @@ def test_tightening_that_does_not_bite_costs_no_solve(monkeypatch, one_engine_pe
         p.set_cost(x.ids[0], 3.0)  # so must a cost: 3 x 3 + 5
         assert p.solve(from_base=True).objective == pytest.approx(14.0)
     assert p.solve(from_base=True).objective == first.objective
+
+
+def test_flows_from_a_base_do_not_depend_on_what_was_solved_before():
+    """Two plants of one cost: any split is optimal, and the one reported must not hang on the order of scenarios."""
+    rng = np.random.default_rng(1)
+    n, months = 12, 8
+    p = Program("degenerate")
+    x = p.columns("make", {"plant": range(n), "month": range(months)}, upper=4.0, cost=1.0)
+    stock = p.columns("stock", {"month": range(months)}, upper=30.0)
+    need = p.rows("need", {"month": range(months)}, 20.0, 20.0)
+    p.terms(need.ids[None, :], x.ids, 1.0)
+    p.terms(need, stock, -1.0)
+    p.terms(need.ids[1:], stock.ids[:-1], 1.0)
+    p.solve()
+    p.keep_base()
+    scenarios = [np.where(rng.random((n, months)) < 0.4, 1.0, 4.0) for _ in range(12)]
+
+    def flows(order: list[int]) -> dict[int, np.ndarray]:
+        found = {}
+        for k in order:
+            with p.changed():
+                p.set_bounds(x, upper=scenarios[k])
+                found[k] = p.solve(from_base=True).column_values
+        return found
+
+    there, back = flows(list(range(12))), flows(list(range(11, -1, -1)))
+    assert all((there[k] == back[k]).all() for k in range(12))
 
 
 def test_named_bases():
@@ -457,6 +486,22 @@ def blocks(rng: np.random.Generator, count: int, apart: bool) -> tuple[Program, 
         p.terms(r.ids[:, None], x.ids[None, :], rng.uniform(0.2, 1.0, (m, n)))
         columns.append(x)
     return p, columns
+
+
+@settings(max_examples=60, deadline=None)
+@given(seed=st.integers(0, 10_000), n_rows=st.integers(0, 12), n_cols=st.integers(1, 12), full=st.floats(0.0, 0.4))
+def test_components_are_those_of_a_plain_search(seed, n_rows, n_cols, full):
+    """Same component exactly where a path of common rows leads from one column to the other; empty ones are alone."""
+    has = np.random.default_rng(seed).random((n_rows, n_cols)) < full
+    column, row = components(sparse.csc_array(has.astype(float)))
+    reach = np.eye(n_cols, dtype=bool) | (has.T.astype(int) @ has.astype(int) > 0)
+    for _ in range(n_cols):
+        reach = reach @ reach
+    assert ((column[:, None] == column[None, :]) == reach).all()
+    for r, c in zip(*np.nonzero(has), strict=True):
+        assert row[r] == column[c]
+    empty = row[~has.any(axis=1)]
+    assert len(set(empty)) == len(empty) and not set(empty) & set(column)
 
 
 @settings(max_examples=25, deadline=None)

@@ -25,7 +25,20 @@ import pandas as pd
 from orebridge.network import SupplyNetwork
 from orebridge.results import Plan
 
-COLUMNS = ["owner", "what", "form", "recipe", "origin", "destination", "site", "holder", "for_whom", "month", "tonnes", "unit"]  # fmt: skip
+COLUMNS = [
+    "owner",
+    "what",
+    "form",
+    "recipe",
+    "origin",
+    "destination",
+    "site",
+    "holder",
+    "for_whom",
+    "month",
+    "tonnes",
+    "unit",
+]
 BUY, SHIP, RUN, SUBSTITUTE = (
     "buy above base year",
     "ship to partner above base year",
@@ -62,7 +75,7 @@ def actions(
     frame = pd.concat([p for p in parts if len(p)] or [pd.DataFrame(columns=COLUMNS)], ignore_index=True)
     frame = frame.reindex(columns=COLUMNS)
     words = [c for c in COLUMNS if c not in ("month", "tonnes")]
-    frame[words] = frame[words].fillna("")
+    frame[words] = frame[words].astype(object).fillna("")
     if frame.empty:
         return frame
     names = [c for c in words if c != "unit"]
@@ -109,10 +122,10 @@ def _runs(
         acts[up].assign(tonnes=more[up], what=np.where(acts["usual"][up], RUN, SUBSTITUTE)),
         acts[down].assign(tonnes=(floor - acts["tonnes"])[down], what=RUN_LESS),
     ]
-    out = pd.concat(rows, ignore_index=True)
+    out, units = pd.concat(rows, ignore_index=True), _activity_units(tables)
     return out.assign(
         owner=out["country"], origin=out["country"], destination=out["country"], for_whom=out["country"],
-        unit=out["process"].map(_activity_units(tables)).fillna("t of activity"),
+        unit=[units.get(process, "t of activity") for process in out["process"]],
     )  # fmt: skip
 
 

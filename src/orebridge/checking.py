@@ -21,6 +21,7 @@ NAMED_BY = {
     "hosts": "host",
     "projects": "project",
     "transit_zones": "zone",
+    "minerals": "mineral",
 }
 # Labels join ids with @ > : # and lists with ; so an id holds none of them, nor anything a spreadsheet would run.
 ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_./+-]*")

@@ -18,6 +18,11 @@ from scipy.sparse.csgraph import connected_components
 from orebridge.errors import NetworkError, UnknownLabel
 
 OTHERS = "OTH"
+#: Columns in which a figure may be unknown; the ranges have none on the pseudo-activities of origin classes.
+UNKNOWN = [
+    "replacement_usd", "value_usd", "value_low_usd", "value_high_usd",
+    "opens_low", "opens_high", "accepted_low", "accepted_high",
+]  # fmt: skip
 ORIGIN_KIND = "origin"  # kind of the pseudo-sites through which material of free origin goes into common use (trace.py)
 Floats = npt.NDArray[np.float64]
 
@@ -78,14 +83,16 @@ class SupplyNetwork:
             twice = frame[column][frame[column].duplicated()]
             if len(twice):
                 raise NetworkError(f"{name}: {twice.iloc[0]!r} stands twice; labels must be unique.")
-            numbers = frame.select_dtypes("number").drop(columns=["replacement_usd", "value_usd"], errors="ignore")
+            numbers = frame.select_dtypes("number").drop(columns=UNKNOWN, errors="ignore")
             bad = numbers.isna().any(axis=1) | (numbers < 0).any(axis=1)
             if bad.any():
                 row = numbers[bad].iloc[0]
                 where = row.index[(row.isna() | (row < 0)).to_numpy()][0]
                 raise NetworkError(f"{name}: {frame[column][bad].iloc[0]} has {where} = {row[where]}; check its rows.")
         gap = self.imbalance()
-        scale = self.throughput() + 1e-6
+        use = self.throughput()
+        # Beside the node's own size, the network's: the difference of large figures is rounded to their last digit.
+        scale = use + 1e-6 * (1.0 + use.max(initial=0.0))
         worst = int(np.argmax(np.abs(gap) / scale)) if len(gap) else -1
         if worst >= 0 and abs(gap[worst]) > 1e-7 * scale[worst]:
             raise NetworkError(

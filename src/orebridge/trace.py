@@ -18,6 +18,7 @@ plan may then sort its material by class, which a country can do and a customs o
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -70,7 +71,7 @@ def split_by_origin(network: SupplyNetwork, effects: Effects, trace: Trace) -> t
     twin[split] = len(network.nodes) + np.arange(len(split))
     routes, held = _routes(network, trace, classes, twin)
     acts, terms = _activities(network, classes, twin)
-    frames = {
+    frames: dict[str, Any] = {
         "nodes": _nodes(network, split), "routes": routes, "stockpiles": _piles(network, classes, twin),
         "activities": acts, "terms": terms, "sites": network.sites,
     }  # fmt: skip
@@ -200,8 +201,10 @@ def _piles(network: SupplyNetwork, classes: _Classes, twin: Ints) -> pd.DataFram
     main = piles.assign(**{c: np.where(np.isinf(piles[c]), np.inf, _times(piles[c], share)) for c in extensive})
     extra = piles[two].assign(stockpile=piles["stockpile"][two] + FREE, node=twin[node[two]])
     rest = 1.0 - share[two]
-    extra = extra.assign(**{c: np.where(np.isinf(extra[c]), np.inf, _times(extra[c], rest)) for c in extensive})
-    return pd.concat([main, extra], ignore_index=True)
+    result: pd.DataFrame = extra.assign(
+        **{c: np.where(np.isinf(extra[c]), np.inf, _times(extra[c], rest)) for c in extensive}
+    )
+    return pd.concat([main, result], ignore_index=True)
 
 
 def _times(values: pd.Series, share: Floats) -> Floats:
@@ -244,10 +247,12 @@ def _with_common_use(
     used = _received_less_sent(frames)[twin[split]]
     nodes = old.nodes.iloc[split]
     labels = "any origin:" + nodes["node"]
+    # A label has no capacity; a number far above all that could pass keeps arithmetic on sites free of infinities.
+    room = 1e3 * (1.0 + old.throughput()[split])
     sites = pd.DataFrame({column: "" for column in old.sites.columns}, index=range(len(split)))
     sites = sites.assign(
         site=labels.to_numpy(), name=labels.to_numpy(), process="any origin", kind=ORIGIN_KIND,
-        chain=nodes["chain"].to_numpy(), country=nodes["country"].to_numpy(), owner="", capacity=np.inf,
+        chain=nodes["chain"].to_numpy(), country=nodes["country"].to_numpy(), owner="", capacity=room,
         base=np.maximum(used, 0.0), surge=0.0, ramp=1.0, host="", status="operating",
     )  # fmt: skip
     number = len(frames["activities"]) + np.arange(len(split))
@@ -271,9 +276,11 @@ def _received_less_sent(frames: dict[str, pd.DataFrame]) -> Floats:
     acts, terms, routes, n = frames["activities"], frames["terms"], frames["routes"], len(frames["nodes"])
     made = acts["x0"].to_numpy()[terms["activity"].to_numpy(dtype=int)] * terms["coefficient"].to_numpy()
     y0 = routes["y0"].to_numpy()
-    result: Floats = np.bincount(terms["node"].to_numpy(dtype=int), made, n)
-    result = result + np.bincount(routes["to_node"].to_numpy(dtype=int), y0, n)
-    return result - np.bincount(routes["from_node"].to_numpy(dtype=int), y0, n)
+    result = np.zeros(n)
+    np.add.at(result, terms["node"].to_numpy(dtype=int), made)
+    np.add.at(result, routes["to_node"].to_numpy(dtype=int), y0)
+    np.add.at(result, routes["from_node"].to_numpy(dtype=int), -y0)
+    return result
 
 
 def _effects(effects: Effects, trace: Trace, routes: set[str], piles: set[str], held: list[str]) -> Effects:
@@ -289,7 +296,7 @@ def _effects(effects: Effects, trace: Trace, routes: set[str], piles: set[str], 
     if not len(frame) and not len(rows):
         return effects
     frame = pd.concat([part for part in (frame, copies, rows) if len(part)], ignore_index=True)
-    strict = frame[frame["field"] == "shipment_share"].groupby(["field", "component", "month"], as_index=False)
-    other = frame[frame["field"] != "shipment_share"]
-    parts = [part for part in (strict["value"].min(), other) if len(part)]
+    limits = frame["field"] == "shipment_share"
+    strict = frame[limits].groupby(["field", "component", "month"])["value"].min().reset_index()
+    parts: list[pd.DataFrame] = [part for part in (strict, frame[~limits]) if len(part)]
     return replace(effects, frame=pd.concat(parts, ignore_index=True))

@@ -5,7 +5,9 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from orebridge.charts.style import FAINT, INK, WAY_COLOURS, dress, empty, safe
+import numpy as np
+
+from orebridge.charts.style import FAINT, INK, WAY_COLOURS, blank, dress, empty, safe
 from orebridge.hangs import break_even_words, swings_in_words
 
 if TYPE_CHECKING:
@@ -18,18 +20,22 @@ LOW, HIGH = "#3f6fa8", "#b8574a"
 
 def stock_curve(response: Response) -> go.Figure:
     """Million USD lost against days of stock held by members' industry, with the break-even days and what they mean."""
-    import plotly.graph_objects as go
-
     if response.curve.empty:
         return empty("The stock curve was left out (--quick).")
-    figure = go.Figure()
+    figure = blank()
     top = float(response.curve["loss_usd"].max()) / 1e6
     for k, (way, group) in enumerate(response.curve.groupby("way", sort=False)):
         rows, colour = group.sort_values("days"), WAY_COLOURS.get(str(way), INK)
-        figure.add_scatter(x=rows["days"], y=rows["loss_usd"] / 1e6, name=str(way), mode="lines+markers", line={"color": colour, "width": 2.5},
-                           hovertemplate=f"{safe(way)}: %{{x}} days, %{{y:,.0f}} million USD<extra></extra>")  # fmt: skip
+        figure.add_scatter(
+            x=rows["days"],
+            y=rows["loss_usd"] / 1e6,
+            name=str(way),
+            mode="lines+markers",
+            line={"color": colour, "width": 2.5},
+            hovertemplate=f"{safe(way)}: %{{x}} days, %{{y:,.0f}} million USD<extra></extra>",
+        )
         days = response.break_even.get(str(way), math.nan)
-        if math.isfinite(days):
+        if math.isfinite(days) and days > 0:
             figure.add_shape(
                 type="line",
                 x0=days,
@@ -39,8 +45,18 @@ def stock_curve(response: Response) -> go.Figure:
                 yref="paper",
                 line={"color": colour, "dash": "dot", "width": 1.5},
             )
-            figure.add_annotation(x=days, y=0.78 - 0.12 * k, yref="paper", xanchor="left", yanchor="top", xshift=5, showarrow=False,
-                                  align="left", text=f"<b>{days:,.0f} days</b>: {safe(way)} loss gone", font={"color": colour})  # fmt: skip
+            figure.add_annotation(
+                x=days,
+                y=0.78 - 0.12 * k,
+                yref="paper",
+                xanchor="left",
+                yanchor="top",
+                xshift=5,
+                showarrow=False,
+                align="left",
+                text=f"<b>{days:,.0f} days</b>: {safe(way)} loss gone",
+                font={"color": colour},
+            )
     words = safe(break_even_words(response))
     dress(
         figure,
@@ -62,8 +78,6 @@ def stock_curve(response: Response) -> go.Figure:
 
 def tornado(response: Response) -> go.Figure:
     """Million USD by which each assumption moves the loss alone, from its low to its high end; ranges in the labels."""
-    import plotly.graph_objects as go
-
     rows = swings_in_words(response)
     if rows.empty:
         return empty("The tornado was left out (--quick).")
@@ -72,31 +86,33 @@ def tornado(response: Response) -> go.Figure:
         f"<b>{safe(r.title)}</b><br>{safe(r.stated_words)} · range {safe(r.low_words)} to {safe(r.high_words)}"
         for r in rows.itertuples()
     ]
-    figure = go.Figure()
+    figure = blank()
     for end, colour in (("low", LOW), ("high", HIGH)):
         change = (rows[end] - rows["stated"]) / 1e6
         words = rows[f"{end}_words"]
         figure.add_bar(
-            y=label, x=change, orientation="h", name=f"{end} end of the range", marker_color=colour,
+            y=label,
+            x=change,
+            orientation="h",
+            name=f"{end} end of the range",
+            marker_color=colour,
             text=[_bar_text(c, loss, w) for c, loss, w in zip(change, rows[end] / 1e6, words, strict=True)],
-            textposition="outside", textfont={"size": 11, "color": FAINT}, cliponaxis=False,
-            hovertext=[f"{safe(w)}: loss {v:,.0f} million USD" for w, v in zip(words, rows[end] / 1e6, strict=True)], hoverinfo="text",
-        )  # fmt: skip
+            textposition="outside",
+            textfont={"size": 11, "color": FAINT},
+            cliponaxis=False,
+            hovertext=[f"{safe(w)}: loss {v:,.0f} million USD" for w, v in zip(words, rows[end] / 1e6, strict=True)],
+            hoverinfo="text",
+        )
     stated = float(rows["stated"].iloc[0]) / 1e6
-    width = float((rows[["low", "high"]].sub(rows["stated"], axis=0)).abs().max().max()) / 1e6 or 1.0
-    reach = [
-        float((rows[["low", "high"]].sub(rows["stated"], axis=0)).min().min()) / 1e6,
-        float((rows[["low", "high"]].sub(rows["stated"], axis=0)).max().max()) / 1e6,
-    ]
+    change = rows[["low", "high"]].sub(rows["stated"], axis=0).to_numpy() / 1e6
+    width = float(np.nanmax(np.abs(change))) or 1.0
+    reach = [min(float(np.nanmin(change)), 0.0) - 0.28 * width, max(float(np.nanmax(change)), 0.0) + 0.28 * width]
     dress(figure, 110 + 52 * len(rows), barmode="overlay", margin={"t": 46, "l": 300, "r": 20, "b": 50}, bargap=0.45)
-    figure.update_xaxes(
-        title=f"change of the loss alone, million USD (as stated: {stated:,.0f})",
-        range=[min(reach[0], 0) - 0.28 * width, max(reach[1], 0) + 0.28 * width],
-    )
+    figure.update_xaxes(title=f"change of the loss alone, million USD (as stated: {stated:,.0f})", range=reach)
     figure.update_yaxes(tickfont={"size": 12}, automargin=True)
     return figure
 
 
 def _bar_text(change: float, loss: float, words: str) -> str:
     """Words at the end of a bar; none where the assumption moves nothing."""
-    return "" if abs(change) < 0.5 else f"{safe(words)}: {loss:,.0f}"
+    return "" if abs(change) < 0.5 else f"{safe(words)} → {loss:,.0f}"

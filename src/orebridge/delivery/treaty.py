@@ -175,11 +175,12 @@ def _requirements(network: SupplyNetwork, product: str) -> tuple[dict[str, float
     )
     made = outs.groupby("commodity")["t"].sum().to_dict()
     ins = frame[frame["t"] < 0].assign(main=lambda f: f["activity"].map(main))
-    use = (-ins.groupby(["commodity", "main"])["t"].sum()).to_dict()
+    used = (-ins.groupby(["commodity", "main"])["t"].sum()).reset_index()
+    use = list(zip(used["commodity"].astype(str), used["main"].astype(str), used["t"].astype(float), strict=True))
     need, front, steps = {product: 1.0}, {product: 1.0}, {product: 0}
     for number in range(1, 20):  # a chain has fewer stages; the bound ends a loop
         step: dict[str, float] = {}
-        for (form, out), tonnes in use.items():
+        for form, out, tonnes in use:
             if out in front and made.get(out, 0.0) > 0:
                 step[form] = step.get(form, 0.0) + front[out] * tonnes / made[out]
         if not step:

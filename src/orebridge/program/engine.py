@@ -20,19 +20,26 @@ import numpy.typing as npt
 
 from orebridge.errors import ProgramError
 from orebridge.program.families import Floats, Ints
+from orebridge.stopping import stop_if_interrupted
 
 OPTIONS: tuple[tuple[str, Any], ...] = (
     ("output_flag", False),
     ("solver", "simplex"),
     ("threads", 1),
     ("random_seed", 0),
-    # Real chains shrink to a fraction (a cold solve of 0.3 s instead of 1.6 s); a warm start skips it anyway.
-    ("presolve", "on"),
 )
+# Presolve pays where there is something to remove: real chains, a fifth of whose columns are fixed, solve four times
+# faster; the benchmark world, where none is, a third slower. A warm start skips it anyway.
+PRESOLVE_SHARE = 0.05
 CONFLICT_SECONDS = 20.0
 # HiGHS: 2 = take the whole program, not a ray, 4 = shrink the conflict until nothing can be left out.
 CONFLICT_STRATEGY = 6
 DUAL_SIMPLEX, PRIMAL_SIMPLEX = 1, 4
+# Steepest edge is best from scratch. From a kept basis its weights must be computed first, row by row, and that takes
+# longer than the few steps to a neighbouring optimum: devex does without, up to so many steps.
+STEEPEST, DEVEX = 2, 1
+DEVEX_STEPS = 1_000
+NO_LIMIT = 2**31 - 1
 # A rescue may take so many iterations per row and column; one that takes more has lost its way too.
 RESCUE_ITERATIONS = 30
 _UNPERTURBED = {
@@ -50,6 +57,7 @@ RESCUES: tuple[tuple[str, dict[str, Any]], ...] = (
     ("scratch", {"presolve": "off", "simplex_strategy": PRIMAL_SIMPLEX}),
     ("scratch", {"solver": "ipm", "run_crossover": "on"}),
 )
+DISTURBANCE = "dual_simplex_cost_perturbation_multiplier"
 _scheduler = threading.Lock()
 
 
@@ -144,9 +152,15 @@ class Engine:
     def __init__(self, name: str, arrays: Arrays) -> None:
         self.name = name
         self.n_cols, self.n_rows = len(arrays.cost), len(arrays.row_lower)
+        #: From an old basis the dual simplex leaves the costs as they are, instead of disturbing them a little.
+        self.steady = False
         self._highs = _highspy().Highs()
+        self._now: dict[str, Any] = {}
         for option, value in OPTIONS:
             self._set(option, value)
+        self._set("presolve", "on" if _removable(arrays) > PRESOLVE_SHARE else "off")
+        self._weights, self._blank = STEEPEST, True
+        self._set("simplex_dual_edge_weight_strategy", STEEPEST)
         # The overload over arrays copies once; filling an HighsLp first takes eight times as long.
         status = self._highs.passModel(
             self.n_cols,
@@ -193,10 +207,10 @@ class Engine:
     # --- basis ------------------------------------------------------------------------------------------------
     def basis(self) -> Basis | None:
         """The basis of the last solve; where rows have gone since, one for the solver to mend. None if there is none."""
+        if self._blank:
+            return None
         raw = self._highs.getBasis()
         if not raw.valid:
-            if len(raw.col_status) != self.n_cols or len(raw.row_status) != self.n_rows:
-                return None
             raw.valid = raw.alien = True
         return Basis(raw)
 
@@ -204,6 +218,7 @@ class Engine:
         """Start the next solve from `basis`; from nothing, and False, if the solver cannot use it."""
         # A basis only says where to start: without it the answer is the same and comes later.
         if basis is not None and self._highs.setBasis(basis.raw) != _highspy().HighsStatus.kError:
+            self._blank = False
             return True
         self.forget()
         return False
@@ -222,30 +237,58 @@ class Engine:
     def forget(self) -> None:
         """Drop basis and solution, so that the next run is presolved from scratch."""
         self._ok(self._highs.clearSolver(), "clear the last solve")
+        self._blank = True
 
     def run(self, primal: bool = False, interior: bool = False) -> Outcome | str:
-        """Solve. Returns the optimal outcome, or one of "infeasible", "unbounded", or the solver's own word.
+        """Solve, from the last basis if there is one; `interior`: from scratch by the interior point.
 
-        A run without a verdict is tried again in other ways (`RESCUES`); "infeasible" is believed only if no plan at
-        all is found when costs do not count.
+        Returns the optimal outcome, or one of "infeasible", "unbounded", or the solver's own word. A run without a
+        verdict is tried again in other ways (`RESCUES`); "infeasible" is believed only if no plan at all is found when
+        costs do not count.
         """
-        states = _highspy().HighsModelStatus
+        if self._weights != STEEPEST:
+            self._weigh(STEEPEST, self.basis())
         self._set("simplex_strategy", PRIMAL_SIMPLEX if primal else DUAL_SIMPLEX)
+        self._set(DISTURBANCE, 0.0 if self.steady and not self._blank else 1.0)
         if interior:
             self.forget()
             with self._options(solver="ipm"):
                 status = self._run()
-            if status != states.kOptimal:  # let the simplex have the last word
-                self.forget()
-                status = self._run()
-        else:
+            if status == _highspy().HighsModelStatus.kOptimal:
+                return self._verdict(status)
+            self.forget()  # let the simplex have the last word
+        return self._verdict(self._run())
+
+    def run_from(self, basis: Basis) -> Outcome | str:
+        """Solve from a kept basis that should be near the optimum; returns the same as `run`.
+
+        The answer depends on the basis and the program alone, not on what was solved before, also where the optimum is
+        degenerate: a sweep gives the same flows in any order and for any number of workers.
+        """
+        self._weigh(DEVEX, basis)
+        self._set("simplex_strategy", DUAL_SIMPLEX)
+        status = self._run()
+        if status == _highspy().HighsModelStatus.kIterationLimit:
+            self._weigh(STEEPEST, self.basis())
             status = self._run()
-        if status == states.kUnboundedOrInfeasible:
-            with self._options(presolve="off"):
-                status = self._run()
-        decided = (states.kOptimal, states.kModelEmpty, states.kUnbounded)
-        if status not in decided and not (status == states.kInfeasible and self._no_plan()):
-            status = self._rescue()
+        return self._verdict(status)
+
+    def _weigh(self, weights: int, basis: Basis | None) -> None:
+        """Take the program in hand anew: choose how rows are weighed and where to start.
+
+        Without `forget` the solver would not look at the option, and would go on in its row of random numbers.
+        """
+        self.forget()
+        self._set("simplex_dual_edge_weight_strategy", weights)
+        self._set("simplex_iteration_limit", DEVEX_STEPS if weights == DEVEX else NO_LIMIT)
+        self._weights = weights
+        if basis is not None:
+            self.set_basis(basis)
+
+    def _verdict(self, status: Any) -> Outcome | str:
+        states = _highspy().HighsModelStatus
+        if status not in (states.kOptimal, states.kModelEmpty):
+            status = self._doubt(status)
         if status in (states.kOptimal, states.kModelEmpty):
             return Outcome(float(self._highs.getInfo().objective_function_value), self._highs.getSolution())
         if status == states.kInfeasible:
@@ -254,17 +297,36 @@ class Engine:
             return "unbounded"
         return str(self._highs.modelStatusToString(status))
 
+    def _doubt(self, status: Any) -> Any:
+        """Check a verdict other than optimal, and look for one where there is none."""
+        states = _highspy().HighsModelStatus
+        if self._weights != STEEPEST:
+            self._weigh(STEEPEST, self.basis())
+        if status == states.kUnboundedOrInfeasible:
+            with self._options(presolve="off"):
+                status = self._run()
+        if status in (states.kOptimal, states.kUnbounded) or (status == states.kInfeasible and self._no_plan()):
+            return status
+        return self._rescue()
+
     def _rescue(self) -> Any:
         """Try in other ways until one proves an optimum; the last status if none does."""
         states = _highspy().HighsModelStatus
         status = states.kUnknown
-        limit = RESCUE_ITERATIONS * (self.n_rows + self.n_cols) + 10_000
+        common = {
+            "presolve": "on",
+            "simplex_strategy": DUAL_SIMPLEX,
+            "simplex_iteration_limit": RESCUE_ITERATIONS * (self.n_rows + self.n_cols) + 10_000,
+        }
+        self._weights = 0  # the next run takes the program in hand anew
         for start, options in RESCUES:
-            if start == "scratch":
-                self.forget()
-            elif start == "feasible" and self._no_plan():
+            if start == "feasible" and self._no_plan():
                 return states.kInfeasible
-            with self._options(simplex_iteration_limit=limit, **{"simplex_strategy": DUAL_SIMPLEX, **options}):
+            basis = None if start == "scratch" else self.basis()
+            self.forget()
+            with self._options(**{**common, **options}):
+                if basis is not None:
+                    self.set_basis(basis)
                 status = self._run()
             if status in (states.kOptimal, states.kUnbounded):
                 return status
@@ -282,6 +344,8 @@ class Engine:
         return bool(status == states.kInfeasible)
 
     def _run(self) -> Any:
+        stop_if_interrupted()
+        self._blank = False
         status = self._highs.run()
         if status == _highspy().HighsStatus.kError:
             # Another user of HiGHS in this process has started its scheduler with another number of threads.
@@ -304,7 +368,9 @@ class Engine:
                 self._set(option, value)
 
     def _set(self, option: str, value: Any) -> None:
-        self._ok(self._highs.setOptionValue(option, value), f"set the option {option}")
+        if self._now.get(option) != value:
+            self._ok(self._highs.setOptionValue(option, value), f"set the option {option}")
+            self._now[option] = value
 
     def conflict(self) -> tuple[list[int], list[int]]:
         """Columns and rows of an irreducible set of limits that cannot hold together (after "infeasible")."""
@@ -327,3 +393,9 @@ class Engine:
         states = _highspy().HighsStatus
         if status == states.kError or (warning_is_fault and status == states.kWarning):
             raise ProgramError(f"{self.name}: the solver refused to {what} ({status.name}).")
+
+
+def _removable(arrays: Arrays) -> float:
+    """Share of columns that presolve removes at once: fixed ones and such as are in no row."""
+    idle = (arrays.lower == arrays.upper) | (arrays.start[1:] == arrays.start[:-1])
+    return float(idle.mean()) if idle.size else 0.0

@@ -5,16 +5,19 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
 from orebridge.errors import ProgramError, UnknownLabel
 
+if TYPE_CHECKING:
+    import pandas as pd
+
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int32]
-Axes = Mapping[str, Sequence[Any] | npt.NDArray[Any]]
+Axes = Mapping[str, "Sequence[Any] | npt.NDArray[Any] | pd.Series[Any]"]
 
 
 @dataclass(frozen=True)

@@ -22,13 +22,10 @@ TELLING = 1e-3
 def money(usd: float) -> str:
     """Million USD as text; unknown stays unknown.
 
-    >>> money(2.5e9), money(3.4e6), money(float("nan"))
-    ('2,500', '3.4', 'unknown')
+    >>> money(2.5e9), money(3.4e6), money(34000.0), money(0.0), money(float("nan"))
+    ('2,500', '3.4', '0.034', '0', 'unknown')
     """
-    if not math.isfinite(usd):
-        return "unknown"
-    millions = usd / 1e6
-    return f"{millions:,.0f}" if abs(millions) >= 10 or abs(millions) < 0.05 else f"{millions:,.1f}"
+    return "unknown" if not math.isfinite(usd) else _digits(usd / 1e6)
 
 
 def tonnes(amount: float) -> str:
@@ -37,9 +34,13 @@ def tonnes(amount: float) -> str:
     >>> tonnes(1234.5), tonnes(2.345), tonnes(0.0)
     ('1,234', '2.3', '0')
     """
-    if abs(amount) >= 10 or amount == 0:
-        return f"{amount:,.0f}"
-    return f"{amount:,.1f}" if abs(amount) >= 0.95 else f"{amount:.2g}"
+    return _digits(amount)
+
+
+def _digits(number: float) -> str:
+    if abs(number) >= 9.95 or abs(number) < 5e-7:
+        return f"{number:,.0f}".replace("-0", "0") if abs(number) < 0.5 else f"{number:,.0f}"
+    return f"{number:,.1f}" if abs(number) >= 0.95 else f"{number:.2g}"
 
 
 def percent(share: float) -> str:
@@ -105,8 +106,8 @@ def coordination_words(response: Response) -> list[str]:
     text = [worth.words]
     if response.plans["alone"].loss_usd() > 0 and math.isfinite(worth.value_usd):
         text.append(
-            f"Value of coordination {money(worth.value_usd)} million USD; counting unmet use only, without what is lent from "
-            f"stock, {money(worth.value_without_lent_stock_usd)} million USD."
+            f"Value of coordination {money(worth.value_usd)} million USD; if no member's stock may be lower at any time "
+            f"than in a plan of its own (nothing lent), {money(worth.value_without_lent_stock_usd)} million USD."
         )
     if len(response.members) == 2 and worth.shapley and worth.value_usd > 0:
         text.append(
@@ -133,11 +134,17 @@ def member_rows(response: Response) -> list[dict[str, Any]]:
     order = {m: k for k, m in enumerate(response.members)}
     frame = frame.sort_values("member", key=lambda column: column.map(order), kind="stable")
     return [
-        {"way": r["way"], "member": country_name(r["member"]), "loss": money(r["loss_usd"]), "tonnes": tonnes(r["tonnes"]),
-         "first": response.month_label(r["first"]) if r["first"] else "never",
-         "worst": f"{response.month_label(r['worst'])} ({tonnes(r['peak'])} t)" if r["worst"] else "", "any": r["loss_usd"] != 0 or r["tonnes"] > 0}
+        {
+            "way": r["way"],
+            "member": country_name(r["member"]),
+            "loss": money(r["loss_usd"]),
+            "tonnes": tonnes(r["tonnes"]),
+            "first": response.month_label(r["first"]) if r["first"] else "never",
+            "worst": f"{response.month_label(r['worst'])} ({tonnes(r['peak'])} t)" if r["worst"] else "",
+            "any": r["loss_usd"] != 0 or r["tonnes"] > 0,
+        }
         for r in frame.to_dict("records")
-    ]  # fmt: skip
+    ]
 
 
 def shortage_rows(response: Response) -> list[dict[str, Any]]:
@@ -153,8 +160,18 @@ def shortage_rows(response: Response) -> list[dict[str, Any]]:
             }
             for way in response.plans
         ]
-        rows.append({"member": country_name(row["member"]), "code": row["member"], "product": labels.commodity(row["product"]), "id": row["product"],
-                     "tier": row["tier"], "use": tonnes(row["use"]), "ways": ways, "first": response.month_label(row["first"]) if row["first"] else "never"})  # fmt: skip
+        rows.append(
+            {
+                "member": country_name(row["member"]),
+                "code": row["member"],
+                "product": labels.commodity(row["product"]),
+                "id": row["product"],
+                "tier": row["tier"],
+                "use": tonnes(row["use"]),
+                "ways": ways,
+                "first": response.month_label(row["first"]) if row["first"] else "never",
+            }
+        )
     return rows
 
 
@@ -176,11 +193,20 @@ def action_rows(response: Response) -> list[dict[str, Any]]:
     for row in grouped(response.actions).to_dict("records"):
         form = " + ".join(labels.commodity(part) for part in row["form"].split(" + "))
         rows.append(
-            {**row, "site_name": labels.site(row["site"]), "recipe_name": labels.recipe(process.get(row["site"], ""), row["recipe"]),
-             "owner_name": country_name(row["owner"]), "form_name": form, "where": _where(labels, row, process),
-             "for_name": _for_whom(row), "span": span(row["first_month"], row["last_month"]), "total": tonnes(row["tonnes"]),
-             "most": tonnes(row["peak"]), "unit_name": _unit(row["unit"])}
-        )  # fmt: skip
+            {
+                **row,
+                "site_name": labels.site(row["site"]),
+                "recipe_name": labels.recipe(process.get(row["site"], ""), row["recipe"]),
+                "owner_name": country_name(row["owner"]),
+                "form_name": form,
+                "where": _where(labels, row, process),
+                "for_name": _for_whom(row),
+                "span": span(row["first_month"], row["last_month"]),
+                "total": tonnes(row["tonnes"]),
+                "most": tonnes(row["peak"]),
+                "unit_name": _unit(row["unit"]),
+            }
+        )
     return rows
 
 
@@ -205,25 +231,8 @@ def _unit(unit: str) -> str:
 
 def marginal_words(response: Response) -> list[str]:
     """What one more tonne would save, in words; what saves next to nothing is left out."""
-    frame = response.marginal
-    if frame.empty:
-        return []
-    if not {"commodity", "member", "month", "usd_first_tonne", "tonnes", "usd_per_tonne"} <= set(frame.columns):
-        return [str(text) for text in frame.get("words", [])]
-    labels, floor = Labels.of(response), TELLING * max(response.plans[response.best].loss_usd(), 1.0)
-    text = []
-    for row in frame.to_dict("records"):
-        first, total = min(1.0, row["tonnes"]), row["usd_per_tonne"] * row["tonnes"]
-        if not math.isfinite(total) or max(total, row["usd_first_tonne"] * first) < floor:
-            continue
-        place = f"of {labels.commodity(row['commodity'])} in {in_words(row['member'])} in {response.month_label(int(row['month']))}"
-        if row["tonnes"] > 1.0:
-            words = f"The first tonne more {place} saves {money(row['usd_first_tonne'])} million USD, {tonnes(row['tonnes'])} t save {money(total)}"
-        else:
-            words = f"{tonnes(row['tonnes'])} t more {place} save {money(total)} million USD ({money(row['usd_per_tonne'])} a tonne)"
-        fades = row["usd_first_tonne"] > 1.2 * row["usd_per_tonne"]
-        text.append(words + ("; the value fades as more comes." if fades else "."))
-    return text
+    floor = TELLING * max(response.plans[response.best].loss_usd(), 1.0)
+    return [str(row["words"]) for row in response.marginal.to_dict("records") if row["saves_usd"] >= floor]
 
 
 def worded_rows(frame: pd.DataFrame, response: Response) -> list[dict[str, Any]]:
@@ -233,11 +242,17 @@ def worded_rows(frame: pd.DataFrame, response: Response) -> list[dict[str, Any]]
         member, worth = row.get("member"), row.get("worth_usd", row.get("saves_usd", math.nan))
         share = row.get("saves_share", math.nan)
         rows.append(
-            {"kind": row.get("kind", ""), "what": row.get("what", ""), "words": row.get("words", ""), "change": row.get("change", ""),
-             "member": country_name(str(member)) if isinstance(member, str) and member else "", "months": _months(row.get("months"), response),
-             "worth": money(worth) if isinstance(worth, float | int) and math.isfinite(worth) else "",
-             "share": percent(share) if isinstance(share, float) and math.isfinite(share) else ""}
-        )  # fmt: skip
+            {
+                "kind": row.get("kind", ""),
+                "what": row.get("what", ""),
+                "words": row.get("words", ""),
+                "change": row.get("change", ""),
+                "member": country_name(str(member)) if isinstance(member, str) and member else "",
+                "months": _months(row.get("months"), response),
+                "worth": money(worth) if isinstance(worth, float | int) and math.isfinite(worth) else "",
+                "share": percent(share) if isinstance(share, float) and math.isfinite(share) else "",
+            }
+        )
     return rows
 
 
@@ -248,4 +263,4 @@ def _months(months: Any, response: Response) -> str:
     if isinstance(months, Iterable):
         known = sorted(int(m) for m in months)
         return span(response.month_label(known[0]), response.month_label(known[-1])) if known else ""
-    return "" if months is None or pd.isna(months) else f"{int(months)} months"
+    return f"{int(months)} months" if isinstance(months, float | int) and math.isfinite(months) else ""

@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from orebridge.program.families import Axes
+
 if TYPE_CHECKING:
     from orebridge.delivery.model import Model
 
@@ -36,7 +38,7 @@ def add(model: Model) -> None:
     more = np.where(open_now, np.maximum(accepted - x0, 0.0)[:, None], 0.0)
     model.activity_extra = p.columns("activity_extra", {"activity": acts["activity"], "month": t}, 0.0, more)
 
-    labels = {"site": sites["site"], "month": t}
+    labels: Axes = {"site": sites["site"], "month": t}
     cap = p.rows("capacity", labels, -np.inf, room[:, None] * share)
     rise = p.rows("ramp", labels, -np.inf, (sites["ramp"] * sites["capacity"]).to_numpy()[:, None].repeat(len(t), 1))
     now = np.bincount(site, model.before.activity[:, -1], len(sites))
@@ -54,7 +56,7 @@ def _accepted(model: Model, most: np.ndarray) -> None:
     both = [g.index.to_numpy() for _, g in acts[acts["accepted"] < 1.0].groupby(["site", "recipe"]) if len(g) > 1]
     if not both:
         return
-    labels = {"recipe": [acts["activity"].iloc[group[0]] for group in both], "month": model.horizon.labels}
+    labels: Axes = {"recipe": [acts["activity"].iloc[group[0]] for group in both], "month": model.horizon.labels}
     limit = np.array([[most[group[0]]] for group in both])
     rows = model.program.rows("accepted", labels, -np.inf, limit)
     for i, group in enumerate(both):

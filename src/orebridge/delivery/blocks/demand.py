@@ -34,7 +34,7 @@ def add(model: Model) -> None:
     model.ours = ours.index.to_numpy()
     model.worst = model.program.columns("worst", {"share": ["largest excess"]}, 0.0, 1.0)
     model.peak = model.program.columns("peak", {"share": ["largest"]}, 0.0, 1.0)
-    parts = [(f"{k[0]}/{k[1]}", g.index.to_numpy()) for k, g in ours.groupby(["country", "commodity"])]  # type: ignore[index]
+    parts = [(f"{k[0]}/{k[1]}", g.index.to_numpy()) for k, g in ours.groupby(["country", "commodity"])]
     if not parts:
         return
     rows = model.program.rows("level", {"use": [k for k, _ in parts], "month": model.horizon.labels}, -np.inf, 0.0)

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from orebridge.delivery.limits import release_limit
+from orebridge.program.families import Axes
 
 if TYPE_CHECKING:
     from orebridge.delivery.model import Model
@@ -25,7 +26,8 @@ def add(model: Model) -> None:
     p, piles = model.program, model.network.stockpiles
     t = model.horizon.labels
     s0 = piles["s0"].to_numpy()
-    labels, floor = {"stockpile": piles["stockpile"], "month": t}, piles["floor"].to_numpy()
+    labels: Axes = {"stockpile": piles["stockpile"], "month": t}
+    floor = piles["floor"].to_numpy()
     room = piles["room"].to_numpy()
     full = np.minimum(s0, room)
     model.stock = p.columns("stock", labels, np.minimum(floor, full)[:, None], full[:, None])
