@@ -273,7 +273,7 @@ def _show(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> 
     from rich.console import Console
     from rich.text import Text
 
-    from orebridge.stories.layout import table_lines
+    from orebridge.layout import table_lines
 
     console = Console()
     screen = Console(width=min(console.width, 160) if console.is_terminal else WIDTH)

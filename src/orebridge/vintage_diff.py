@@ -173,13 +173,13 @@ def _revised(first: pd.DataFrame, second: pd.DataFrame) -> pd.DataFrame:
 
 
 def _newer(first: pd.DataFrame, second: pd.DataFrame) -> pd.DataFrame:
-    """Newest year of each table in the one against the newest in the other; nothing if they are the same years."""
-    newest = [frame[frame["year"] == frame.groupby("table")["year"].transform("max")] for frame in (first, second)]
-    moved = {
-        table for table in set(newest[0]["table"])
-        if newest[0].loc[newest[0]["table"] == table, "year"].max() != newest[1].loc[newest[1]["table"] == table, "year"].max()
-    }  # fmt: skip
-    left, right = (frame[frame["table"].isin(moved)] for frame in newest)
+    """Newest year of each series in the one against the newest in the other; nothing where that is the same year."""
+    series = ["table", "mineral", "what"]
+    newest = [frame[frame["year"] == frame.groupby(series)["year"].transform("max")] for frame in (first, second)]
+    years = [frame.groupby(series)["year"].max() for frame in newest]
+    both = pd.concat(years, axis=1, keys=["old", "new"])
+    moved = both[both["old"] != both["new"]].reset_index()[series]
+    left, right = (frame.merge(moved, on=series) for frame in newest)
     return _joined(left, right, KEY)
 
 

@@ -30,6 +30,7 @@ from orebridge.reading import near
 NAMES = ("kind", "published", "name", "note")
 EXCLUSIONS = ("kind", "published", "reason")
 CORRECTIONS = ("vintage", "file", "where", "column", "published", "corrected", "reason", "status", "checked")
+OPTIONAL = ("note", "checked")
 STATUS = ("open", "withdrawn")
 Key = tuple[str, str]
 
@@ -73,6 +74,10 @@ class Correction:
     published: str
     corrected: str
     reason: str
+
+    def is_of(self, vintage: str) -> bool:
+        """Whether it is of this vintage or of a later version of it (2026 also of 2026-v2; the guard tells what was repaired)."""
+        return vintage == self.vintage or vintage.startswith(f"{self.vintage}-")
 
     @property
     def place(self) -> str:
@@ -131,7 +136,7 @@ class SideFiles:
         cell = row.get(column, "")
         for correction in self._by_cell.get((file.lower(), column), ()):
             fits = all(plain(row.get(name, "")) == plain(value) for name, value in correction.where)
-            if correction.vintage != vintage or not fits:
+            if not fits or not correction.is_of(vintage):
                 continue
             self.used[correction] += 1
             if plain(cell) == plain(correction.published):
@@ -146,7 +151,7 @@ class SideFiles:
         """Raise ImportRefused with every unmapped name and every correction that no longer fits; `files` were read."""
         read = {name.lower() for name in files}
         for correction in self.corrections:
-            if correction.vintage == vintage and correction.file in read and not self.used[correction]:
+            if correction.is_of(vintage) and correction.file in read and not self.used[correction]:
                 self.repaired.append(f"{correction.place}: the row is not in the file any more ({correction.reason})")
         faults = [*self._unmapped_lines(), *self._repaired_lines()]
         if faults:
@@ -222,8 +227,8 @@ def _rows(name: str, columns: Sequence[str], source: str, own: Path | None, faul
             faults.append(f"{path}: cannot be read as UTF-8 ({error})")
             text = ""
         reader = csv.DictReader(io.StringIO(text))
-        missing = [column for column in columns if column not in (reader.fieldnames or ())]
-        if text and missing and set(missing) - {"note", "checked"}:
+        missing = [column for column in columns if column not in (reader.fieldnames or ()) and column not in OPTIONAL]
+        if text and missing:
             faults.append(f"{path}: the columns {', '.join(missing)} are missing; the header is {','.join(columns)}")
         else:
             for row in reader:

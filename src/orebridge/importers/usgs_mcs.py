@@ -248,8 +248,8 @@ def _statistic(
             f"{place}: {stated!r} percent ({statistic}) is more than a whole; the cells of the row may stand in the wrong "
             "columns. Correct them in a corrections.csv of your own (--side) or report it."
         )
-    scale, unit = (0.01, "share") if unit == "percent" else (1.0, unit)
-    value, low, high = ((None if x is None else x * scale) for x in (figure.value, figure.low, figure.high))
+    whole, unit = (100.0, "share") if unit == "percent" else (1.0, unit)
+    value, low, high = ((None if x is None else x / whole) for x in (figure.value, figure.low, figure.high))
     made.add(
         row=at, mineral=mineral, country="USA", statistic=statistic, detail=detail, partner=partner, year=year, value=value, low=low,
         high=high, unit=unit, stated=stated, known=figure.known, note=note,

@@ -75,10 +75,12 @@ def series_for(side: SideFiles, commodity: str, label: str, place: str) -> Serie
 
 @cache
 def _rule(key: str, label: str) -> Rule | None:
-    """The rule of a commodity with the most words that all stand in the label."""
+    """The rule of a commodity with the most words that all stand in the label; None if several say different things."""
     words = set(_WORD.findall(label))
     fitting = [rule for rule in rules().get(key, ()) if rule.words <= words]
-    return max(fitting, key=lambda rule: len(rule.words), default=None)
+    most = max((len(rule.words) for rule in fitting), default=0)
+    best = [rule for rule in fitting if len(rule.words) == most]
+    return best[0] if len({rule.series for rule in best}) == 1 else None
 
 
 @dataclass(frozen=True)
