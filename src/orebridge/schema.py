@@ -16,7 +16,7 @@ VALUE_KIND = {
     "quoted_lead_times": "months", "stock_rules": "limit",
     "accepted_shares": "share", "recipe_mix": "share", "tiers": "share", "tariffs": "share", "baskets": "share",
     "values": "loss value", "prices": "price", "limits": "limit", "assumptions": "parameter",
-    "project_support": "money", "facilities": "stated",
+    "project_support": "money", "facilities": "stated", "shock_distributions": "parameter",
 }  # fmt: skip
 
 
@@ -50,7 +50,9 @@ def schema() -> dict[str, dict[str, Attribute]]:
         )  # fmt: skip
         tables.setdefault(item.table, {})[item.name] = item
     common = tables.pop("*")
-    structural = {"sources", "chains", "commodities", "processes", "recipes", "sites", "transit_zones", "withheld"}
+    structural = {
+        "sources", "chains", "commodities", "processes", "recipes", "sites", "transit_zones", "withheld", "hazards",
+    }  # fmt: skip
     for name, attributes in tables.items():
         if name not in structural:
             for key, attribute in common.items():
