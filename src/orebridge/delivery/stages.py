@@ -55,17 +55,14 @@ def tier_costs(model: Model, tier: str) -> Costs:
     return [(model.unmet.ids[demands], weight / 1e6)]
 
 
-def solve_single(model: Model, from_base: bool = False) -> Solution:
-    """One weighted solve of stage A and the end stocks (tiers 10^4 : 10^2 : 1), for sweeps and marginal values.
-
-    `from_base`: start from what `Program.keep_base` kept.
-    """
+def solve_single(model: Model) -> Solution:
+    """One weighted solve of stage A and the end stocks (tiers 10^4 : 10^2 : 1), for sweeps and marginal values."""
     costs: Costs = []
     for tier, factor in zip(TIERS, (1e4, 1e2, 1.0), strict=True):
         costs += [(ids, values * factor) for ids, values in tier_costs(model, tier)]
     costs.append((model.shortfall.ids, stock_weights(model.network) / 1e6))
     model.program.minimise(costs)
-    return model.program.solve(from_base=from_base)
+    return model.program.solve()
 
 
 def solve_staged(model: Model) -> Staged:

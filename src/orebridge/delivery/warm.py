@@ -52,21 +52,13 @@ def case_of(network: SupplyNetwork, effects: Effects, months: int) -> Case:
 class Warm:
     """The single weighted solve of one way ("alone" or "joint"), warm from case to case.
 
-    Cases must be of one chain. Not for several threads at once. With `base` that case is solved first, and every other
-    starts from its solution instead of from the case before: what comes out for a case, flows and all, then depends on
-    that case and the base alone, in whatever order cases come.
+    Cases must be of one chain. Not for several threads at once.
     """
 
-    def __init__(self, way: str, base: Case | None = None) -> None:
+    def __init__(self, way: str) -> None:
         self.way = way
         self._kept: Program | None = None
         self._fold = True
-        self._from_base = False
-        if base is not None:
-            self.solve(base)
-            assert self._kept is not None
-            self._kept.keep_base()
-            self._from_base = True
 
     def solve(self, case: Case) -> tuple[Model, Solution]:
         """The model of the case and its optimum.
@@ -84,7 +76,7 @@ class Warm:
             self._kept.keep_steady()
         elif self._kept.adopt(model.program):
             model.program = self._kept
-        solution = solve_single(model, self._from_base and model.program is self._kept)
+        solution = solve_single(model)
         if not all(np.array_equal(_cost(model, a), _cost(model, b)) for a, b in pairs):
             self._fold = False  # the objective tells base from extra: then neither can stand for both
             return self.solve(case)

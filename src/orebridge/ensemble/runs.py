@@ -5,8 +5,8 @@ hoarded for a shock nobody has announced. From there on the whole run is known t
 `months` months and discounted to the start of the horizon. A chain in which no shock cuts into the base year loses
 nothing, because the base-year plan is still possible (the law of the base year), and is not solved.
 
-Every solve starts from the kept base-year solution of its chain, never from the run before. So a run comes out the
-same, to the last bit on one kind of machine, for any number of workers, in any order and after a kill.
+Nothing is carried from run to run: each chain is solved by itself from its own figures. So a run comes out the same, to
+the last bit on one kind of machine, for any number of workers, in any order and after a kill.
 """
 
 from __future__ import annotations
@@ -37,7 +37,6 @@ from orebridge.shocks import Effects, Trace, effects_of
 WAYS = ("alone", "joint")
 SHORT = 1e-3  # share of a month's use from which on a member counts as short
 NOISE = 1e-7  # tonnes below which the solver's rounding is no shortage
-MOST_KEPT = 40  # warm programs a worker keeps; the one not used for longest goes
 Floats = npt.NDArray[np.float64]
 Record = dict[str, Any]
 
@@ -67,11 +66,10 @@ class Setting:
 
 @dataclass
 class Runner:
-    """Computes runs of a setting, keeping one warm program per chain and pattern of origins."""
+    """Computes runs of a setting."""
 
     setting: Setting
     _parts: dict[str, SupplyNetwork] = field(default_factory=dict)
-    _warm: dict[tuple[Any, ...], tuple[Warm, Case]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self._chain_of = chain_of(self.setting.network)
@@ -126,12 +124,15 @@ class Runner:
         return result
 
     def _chain(self, chain: str, own: Effects, first: int, drawn: Draw) -> Record:
-        warm, part = self._program(chain, own)
+        if chain not in self._parts:
+            self._parts[chain] = self.setting.network.subset([chain])
+        part = self._parts[chain]
         case = Case(*prepare(part, own, self.setting.months))
-        model, solution = warm.solve(case)
         delay = (1.0 - part.assumption("discount_rate")) ** ((first - 1) / 12.0)
-        losses = losses_of(case, model.flows(solution), first, delay)
         unaided = losses_of(case, case.unaided, first, delay)
+        # The course without a plan is a possible plan: where it loses nothing, the best plan does not either.
+        flows = self._plan(case) if unaided else case.unaided
+        losses = losses_of(case, flows, first, delay)
         hazards = [s.hazard for s in drawn.shocks if chain in self.setting.hazards[s.hazard].chains]
         return {
             "chain": chain,
@@ -141,22 +142,11 @@ class Runner:
             "losses": [{**row, "usd": _plain(row["usd"])} for row in losses],
         }
 
-    def _program(self, chain: str, own: Effects) -> tuple[Warm, SupplyNetwork]:
-        """The warm program of a chain for the origin classes these effects ask for, and the chain's network."""
-        if chain not in self._parts:
-            self._parts[chain] = self.setting.network.subset([chain])
-        part = self._parts[chain]
-        key = (chain, *((t.origin, t.commodities, t.targets, t.liability_stages) for t in own.traces))
-        kept = self._warm.pop(key, None)
-        if kept is None:
-            idle = tuple(replace(trace, months=()) for trace in own.traces)
-            calm = replace(own, frame=own.frame.iloc[:0], traces=idle)
-            case = Case(*prepare(part, calm, self.setting.months))
-            kept = (Warm(self.setting.way, base=case), case)
-            while len(self._warm) >= MOST_KEPT:
-                del self._warm[next(iter(self._warm))]
-        self._warm[key] = kept
-        return kept[0], part
+    def _plan(self, case: Case) -> Flows:
+        # A fresh program each time: with several shocks a run lies so far from the base year that the solver is
+        # quicker from scratch, with its presolve, than from an old basis (docs/simulate.md has the figures).
+        model, solution = Warm(self.setting.way).solve(case)
+        return model.flows(solution)
 
 
 def _shifted(frame: pd.DataFrame, traces: Sequence[Trace], first: int, months: int) -> Effects:
@@ -232,7 +222,7 @@ _local = threading.local()
 
 
 def compute(packed: bytes, numbers: Sequence[int], code: str) -> list[Record]:
-    """Runs by number, on a worker anywhere; the runner of the last setting stays warm in this process and thread."""
+    """Runs by number, on a worker anywhere; the network of the last setting stays in this process and thread."""
     from orebridge.ensemble.identity import code_version
     from orebridge.errors import WorkerError
 
