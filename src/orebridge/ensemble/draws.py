@@ -61,7 +61,7 @@ def chance(probability: float, months: int) -> float:
     >>> round(chance(0.19, 24), 4)
     0.3439
     """
-    return 1.0 - (1.0 - probability) ** (months / 12.0)
+    return 1.0 - float((1.0 - probability) ** (months / 12.0))
 
 
 def given_tension(total: float, correlation: float, tension: float) -> float:

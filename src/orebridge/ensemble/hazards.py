@@ -159,9 +159,10 @@ def hazards_of(world: World, network: SupplyNetwork, chains: Sequence[str] = ())
     if faults:
         raise TableErrors(faults)
     items, left_out = [], {}
+    base = BaseYear(network)
     for hazard in sorted(read, key=lambda item: item.name):
         try:
-            touched = _touches(hazard, network)
+            touched = _touches(hazard, network, base)
         except TouchesNothing:
             left_out[hazard.name] = "touches nothing in this network (members, trade or sites it names are not there)"
             continue
@@ -177,33 +178,44 @@ def hazards_of(world: World, network: SupplyNetwork, chains: Sequence[str] = ())
     return Hazards(tuple(items), left_out)
 
 
-def matters(network: SupplyNetwork, frame: pd.DataFrame) -> pd.Series:
-    """Which effects cut into the base year: the others leave the base-year plan possible, so alone they cost nothing.
+class BaseYear:
+    """What flows in the base year, to see which effects cut into it."""
 
-    Shipments below base on a route in use, capacity below what a site makes, demand above base.
-    """
-    field_, value = frame["field"], frame["value"]
-    name = frame["component"]
-    y0 = dict(zip(network.routes["route"], network.routes["y0"], strict=True))
-    room = network.sites["base"] / network.sites["capacity"].where(network.sites["capacity"] > 0, 1.0)
-    need = dict(zip(network.sites["site"], room, strict=True))
-    use = dict(zip(network.demands["demand"], network.demands["D"], strict=True))
-    cuts = (field_ == "shipment_share") & (value < 1.0) & (name.map(y0) > 0.0)
-    stops = (field_ == "capacity_share") & (value < name.map(need) - 1e-12)
-    rises = (field_ == "demand_factor") & (value > 1.0) & (name.map(use) > 0.0)
-    return cuts | stops | rises
+    def __init__(self, network: SupplyNetwork) -> None:
+        def column(table: str, label: str, name: str) -> dict[str, float]:
+            frame = getattr(network, table)
+            return dict(zip(frame[label].tolist(), frame[name].astype(float).tolist(), strict=True))
+
+        self._y0 = column("routes", "route", "y0")
+        self._base, self._capacity = column("sites", "site", "base"), column("sites", "site", "capacity")
+        self._use = column("demands", "demand", "D")
+        self.chain: dict[str, str] = {}
+        for table, label in (
+            ("routes", "route"),
+            ("sites", "site"),
+            ("demands", "demand"),
+            ("stockpiles", "stockpile"),
+        ):
+            frame = getattr(network, table)
+            self.chain |= dict(zip(frame[label].tolist(), frame["chain"].tolist(), strict=True))
+
+    def cut(self, frame: pd.DataFrame) -> pd.Series:
+        """Tonnes by which each effect cuts into the base year (row by row of `Effects.frame`).
+
+        Shipments below base, capacity below what the site makes, demand above base. Where all are 0 the base-year plan
+        is still possible, so nothing is lost.
+        """
+        kind, value, name = frame["field"], frame["value"], frame["component"]
+        less = (1.0 - value).clip(lower=0.0) * name.map(self._y0)
+        base = name.map(self._base)
+        stop = (base - value * name.map(self._capacity)).where(lambda gap: gap > 1e-12 * base, 0.0)
+        rise = (value - 1.0).clip(lower=0.0) * name.map(self._use)
+        result = less.where(kind == "shipment_share", 0.0)
+        result = result + stop.where(kind == "capacity_share", 0.0) + rise.where(kind == "demand_factor", 0.0)
+        return result.astype(float)
 
 
-def chain_of(network: SupplyNetwork) -> dict[str, str]:
-    """Chain of every component that effects may name."""
-    result: dict[str, str] = {}
-    for table, column in (("routes", "route"), ("sites", "site"), ("demands", "demand"), ("stockpiles", "stockpile")):
-        frame = getattr(network, table)
-        result |= dict(zip(frame[column].tolist(), frame["chain"].tolist(), strict=True))
-    return result
-
-
-def _touches(hazard: Hazard, network: SupplyNetwork) -> set[str]:
+def _touches(hazard: Hazard, network: SupplyNetwork, base: BaseYear) -> set[str]:
     """Chains in which the hazard, at its most likely, cuts into the base year (its delay over, at its hardest)."""
     hardest = {name: item.value for name, item in hazard.parameters.items() if name in DRAWN[hazard.kind]}
     hardest |= {"severity": hazard.parameters["severity"].high, "length": 1.0}
@@ -211,9 +223,8 @@ def _touches(hazard: Hazard, network: SupplyNetwork) -> set[str]:
         if name in hardest:
             hardest[name] = hazard.parameters[name].low
     effects = effects_of([hazard.shock(0, hardest, "trial")], network, 1, ANYWHERE)
-    frame = effects.frame[matters(network, effects.frame)]
-    chains = chain_of(network)
-    return {chains[name] for name in frame["component"]}
+    frame = effects.frame[base.cut(effects.frame) > 0.0]
+    return {base.chain[name] for name in frame["component"]}
 
 
 def _figures(world: World) -> dict[tuple[str, str], Fact]:

@@ -29,7 +29,7 @@ from orebridge.delivery.modes import prepare
 from orebridge.delivery.past import Flows
 from orebridge.delivery.warm import Case, Warm
 from orebridge.ensemble.draws import Draw, draw, shocks_of
-from orebridge.ensemble.hazards import ANYWHERE, Hazards, chain_of, matters
+from orebridge.ensemble.hazards import ANYWHERE, BaseYear, Hazards
 from orebridge.errors import NotOptimal, ProgramError
 from orebridge.network import SupplyNetwork
 from orebridge.shocks import Effects, Trace, effects_of
@@ -72,7 +72,7 @@ class Runner:
     _parts: dict[str, SupplyNetwork] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self._chain_of = chain_of(self.setting.network)
+        self._base = BaseYear(self.setting.network)
         nodes = self.setting.network.nodes
         self._made_in = dict(zip(nodes["commodity"].tolist(), nodes["chain"].tolist(), strict=True))
 
@@ -92,9 +92,10 @@ class Runner:
         }  # fmt: skip
         if not drawn.shocks:
             return record
+        cuts = self._cuts(drawn)
         for chain, own, first in self._touched(drawn):
             try:
-                record["chains"].append(self._chain(chain, own, first, drawn))
+                record["chains"].append({**self._chain(chain, own, first), "hazards": _shares(cuts[chain])})
             except (NotOptimal, ProgramError) as error:
                 raise type(error)(
                     f"run {number}, {chain}: {error}\nSee what happens in it with `orebridge simulate --show {number}`."
@@ -108,8 +109,8 @@ class Runner:
         # A shock that begins in the last month must still be there for all the months its chain's plan looks at.
         effects = effects_of(shocks, setting.network, 2 * setting.months - 1, ANYWHERE)
         frame = effects.frame
-        chain = frame["component"].map(self._chain_of)
-        cuts = matters(setting.network, frame)
+        chain = frame["component"].map(self._base.chain)
+        cuts = self._base.cut(frame) > 0.0
         result = []
         for name in setting.chains:
             own = frame[chain == name]
@@ -123,7 +124,18 @@ class Runner:
             result.append((name, _shifted(own, traces, first, setting.months), first))
         return result
 
-    def _chain(self, chain: str, own: Effects, first: int, drawn: Draw) -> Record:
+    def _cuts(self, drawn: Draw) -> dict[str, dict[str, float]]:
+        """Tonnes by which each shock, taken alone, cuts into the base year of each chain."""
+        setting = self.setting
+        result: dict[str, dict[str, float]] = {}
+        for item, shock in zip(drawn.shocks, shocks_of(setting.hazards, drawn, setting.seed), strict=True):
+            frame = effects_of([shock], setting.network, 2 * setting.months - 1, ANYWHERE).frame
+            tonnes = self._base.cut(frame).groupby(frame["component"].map(self._base.chain)).sum()
+            for chain, amount in tonnes[tonnes > 0.0].items():
+                result.setdefault(str(chain), {})[item.hazard] = float(amount)
+        return result
+
+    def _chain(self, chain: str, own: Effects, first: int) -> Record:
         if chain not in self._parts:
             self._parts[chain] = self.setting.network.subset([chain])
         part = self._parts[chain]
@@ -133,11 +145,9 @@ class Runner:
         # The course without a plan is a possible plan: where it loses nothing, the best plan does not either.
         flows = self._plan(case) if unaided else case.unaided
         losses = losses_of(case, flows, first, delay)
-        hazards = [s.hazard for s in drawn.shocks if chain in self.setting.hazards[s.hazard].chains]
         return {
             "chain": chain,
             "first": first,
-            "hazards": hazards,
             "unaided_usd": _plain(math.fsum(row["usd"] for row in unaided)),
             "losses": [{**row, "usd": _plain(row["usd"])} for row in losses],
         }
@@ -147,6 +157,11 @@ class Runner:
         # quicker from scratch, with its presolve, than from an old basis (docs/simulate.md has the figures).
         model, solution = Warm(self.setting.way).solve(case)
         return model.flows(solution)
+
+
+def _shares(tonnes: dict[str, float]) -> dict[str, float]:
+    total = sum(tonnes.values())
+    return {name: amount / total for name, amount in tonnes.items()}
 
 
 def _shifted(frame: pd.DataFrame, traces: Sequence[Trace], first: int, months: int) -> Effects:
