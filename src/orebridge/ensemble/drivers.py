@@ -191,6 +191,8 @@ def _other_correlation(setting: Setting, end: str) -> Weight:
 
 
 def _ratio(happened: bool, was: float, new: float) -> float:
+    if was == new:  # also where it is certain, or impossible
+        return 1.0
     return new / was if happened else (1.0 - new) / (1.0 - was)
 
 

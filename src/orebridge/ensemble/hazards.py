@@ -241,7 +241,7 @@ def _hazard(
         faults.append(f"{place} hazard: {name!r} is a kind of hazard; give it a name of its own.")
     for choice in NEEDS[kind]:
         if not any(record[column] for column in choice):
-            faults.append(f"{place} {choice[0]}: a {kind} needs {' or '.join(choice)}.")
+            faults.append(f"{place} {choice[0]}: kind {kind} needs {' or '.join(choice)}.")
     parameters = {}
     for parameter in ("probability", "correlation", *DRAWN[kind]):
         scopes = [scope for scope in (name, kind, "*") if (scope, parameter) in figures]

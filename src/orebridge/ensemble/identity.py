@@ -46,11 +46,8 @@ def network_version(network: SupplyNetwork) -> str:
     for name in FRAMES:
         frame = getattr(network, name)
         digest.update(",".join(map(str, frame.columns)).encode())
-        digest.update(
-            pd.util.hash_pandas_object(frame.astype({c: str for c in frame.select_dtypes("object")}), index=False)
-            .to_numpy()
-            .tobytes()
-        )
+        words = {str(c): str for c in frame.columns if not pd.api.types.is_numeric_dtype(frame[c])}
+        digest.update(pd.util.hash_pandas_object(frame.astype(words), index=False).to_numpy().tobytes())
     figures = sorted((key, item.value) for key, item in network.assumptions.items())
     digest.update(repr((figures, network.members, network.base_year)).encode())
     return digest.hexdigest()[:12]

@@ -72,10 +72,14 @@ def spread(
 def _results(
     packed: bytes, code: str, batches: Sequence[Sequence[int]], options: dict[str, Any], silence: float
 ) -> Iterator[list[Record]]:
+    import warnings
+
     import joblib
 
     from orebridge.ensemble.runs import compute
 
+    # After a death joblib tells of finished tasks whose results went with it; they are computed again.
+    warnings.filterwarnings("ignore", message=".*tasks (have been successfully executed|which were still)")
     with joblib.parallel_config(**options):
         found = joblib.Parallel(
             return_as="generator_unordered", batch_size=1, pre_dispatch="2*n_jobs", timeout=silence
