@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from orebridge.ensemble.result import Ensemble
 
 Names = Annotated[str, typer.Option("--for", help="Allies, ISO alpha-3, comma-separated.")]
@@ -48,7 +53,6 @@ def simulate(
     """Draw shocks again and again: expected loss, the worst twentieth of cases, and what drives them."""
     from rich.console import Console
 
-    from orebridge.cli import _emit, _progress
     from orebridge.ensemble import setting_of
     from orebridge.ensemble import simulate as answer
     from orebridge.errors import ShockError
@@ -78,10 +82,39 @@ def simulate(
         _emit(json.dumps(found.to_dict(), allow_nan=False) + "\n")
     else:
         print_ensemble(found, Console())
-        sys.stdout.flush()
+        _emit("")  # a full disk behind standard output is told here, not in a traceback when the program ends
     if written:
         log.print(f"wrote {len(written)} files to {out}; open {written[0]}", highlight=False, soft_wrap=True)
 
 
 def _split(text: str) -> list[str]:
     return [part.strip() for part in text.split(",") if part.strip()]
+
+
+@contextmanager
+def _progress(log: Console) -> Iterator[Callable[[str], None]]:
+    """How many runs are done and for how long, on a terminal; elsewhere nothing, so that logs stay clean."""
+    if not log.is_terminal:
+        yield lambda _: None
+        return
+    from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+    with Progress(
+        SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn(), console=log, transient=True
+    ) as bar:
+        task = bar.add_task("building the supply network", total=None)
+        yield lambda text: bar.update(task, description=text)
+
+
+def _emit(text: str) -> None:
+    """Text to standard output, flushed here so that a full disk behind it is told as such."""
+    from orebridge.errors import OutputError
+
+    try:
+        sys.stdout.write(text)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115, PTH123 - nothing more can be written there
+        raise OutputError(f"could not write to standard output: {error.strerror or error}.") from error

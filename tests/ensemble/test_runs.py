@@ -25,7 +25,14 @@ def always(kind: str, length: float = 3.0, severity: float = 1.0, leakage: float
     def fixed(name: str, value: float) -> Parameter:
         return Parameter(name, value, value, value, "", "me", "assumed", "hand", "hand")
 
-    figures = {"probability": 1.0, "correlation": 0.0, "length": length, "severity": severity, "leakage": leakage, "delay": 1.0}
+    figures = {
+        "probability": 1.0,
+        "correlation": 0.0,
+        "length": length,
+        "severity": severity,
+        "leakage": leakage,
+        "delay": 1.0,
+    }
     return Hazard("cut", "Cut", kind, "CHN", "hand", keys, {n: fixed(n, v) for n, v in figures.items()}, ("magnets",))
 
 
@@ -79,7 +86,9 @@ def test_a_run_is_what_a_rebuilt_model_gives(tmp_path, way):
         if not drawn.shocks:
             assert record["chains"] == []
             continue
-        effects = restrict_to(effects_of(shocks_of(setting.hazards, early, 2), setting.network, 12, ANYWHERE), setting.network)
+        effects = restrict_to(
+            effects_of(shocks_of(setting.hazards, early, 2), setting.network, 12, ANYWHERE), setting.network
+        )
         wanted = weighted_loss(setting.network, effects, 12, way)
         for chain in record["chains"]:
             assert chain["first"] == first + 1
@@ -96,7 +105,9 @@ def test_what_does_not_cut_into_the_base_year_costs_nothing(tmp_path):
     hazard = always("ban", origin="JPN", commodities=["metal"])
     record = runner(network, hazard).run(0)
     assert record["shocks"] and record["chains"] == []
-    effects = effects_of([hazard.shock(0, {"length": 3.0, "severity": 1.0, "leakage": 0.0}, "x")], network, 12, ANYWHERE)
+    effects = effects_of(
+        [hazard.shock(0, {"length": 3.0, "severity": 1.0, "leakage": 0.0}, "x")], network, 12, ANYWHERE
+    )
     assert not effects.empty
     assert weighted_loss(network, effects, 12, "alone") == pytest.approx(0.0, abs=1e-3)
     assert weighted_loss(network, no_effects(12), 12, "alone") == pytest.approx(0.0, abs=1e-3)

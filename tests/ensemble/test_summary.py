@@ -18,12 +18,20 @@ def setting(*hazards) -> Setting:
     return Setting(ore_to_magnet(), Hazards(hazards or (always("ban"),)), ("magnets",), 12, "alone", 1, "code")
 
 
-def record(run: int, usd: float | None, member: str = "JPN", item: str = "general", **more: object) -> dict[str, object]:
+def record(
+    run: int, usd: float | None, member: str = "JPN", item: str = "general", **more: object
+) -> dict[str, object]:
     losses = [{"product": "magnet", "member": member, "item": item, "tonnes": 2.0, "usd": usd, "first_month": 3}]
     chains = [{"chain": "magnets", "first": 1, "hazards": {"cut": 1.0}, "unaided_usd": usd, "losses": losses}]
     shocks = [{"hazard": "cut", "start": 1, "length": 1, "values": {}, "quantiles": {}}]
     quiet = usd == 0.0
-    return {"run": run, "tension": {"CHN": 0.0}, "shocks": [] if quiet else shocks, "chains": [] if quiet else chains, **more}
+    return {
+        "run": run,
+        "tension": {"CHN": 0.0},
+        "shocks": [] if quiet else shocks,
+        "chains": [] if quiet else chains,
+        **more,
+    }
 
 
 def test_tail_of_twenty_runs_by_hand():
@@ -121,7 +129,9 @@ def test_other_chances_from_the_same_runs():
 
     values = np.array([triangle(0.0, 3.0, 12.0, u) for u in q])
     length = found.loc["Cut: length"]
-    assert length["low_usd"] == pytest.approx(0.3 * 20.0 * (2.0 * (1.0 - q) * values).mean(), abs=4 * length["error_usd"])
+    assert length["low_usd"] == pytest.approx(
+        0.3 * 20.0 * (2.0 * (1.0 - q) * values).mean(), abs=4 * length["error_usd"]
+    )
     assert length["high_usd"] == pytest.approx(0.3 * 20.0 * (2.0 * q * values).mean(), abs=4 * length["error_usd"])
     # One hazard alone comes as often whatever it has in common with others.
     together = found.loc["shocks of one group come together (correlation)"]

@@ -45,6 +45,14 @@ def _bundled(table: str) -> str:
 def hazardous(folder: Path, *changes: dict[str, str]) -> Path:
     """The files of the small world with hazards."""
     values = add("values", "ndfeb/magnet,essential,5000,USD/kg,,2500,9000,me,assumed")
-    prices = add("prices", "ndfeb/magnet,FOB,100,USD/kg,product,,,me,read", "dysprosium/ore,FOB,50,USD/kg,element,,,me,read")
-    base = {**values, **prices, "assumptions": _bundled("assumptions"), "hazards": HAZARDS, "shock_distributions": FIGURES}
+    prices = add(
+        "prices", "ndfeb/magnet,FOB,100,USD/kg,product,,,me,read", "dysprosium/ore,FOB,50,USD/kg,element,,,me,read"
+    )
+    base = {
+        **values,
+        **prices,
+        "assumptions": _bundled("assumptions"),
+        "hazards": HAZARDS,
+        "shock_distributions": FIGURES,
+    }
     return write(folder, base, *changes)
