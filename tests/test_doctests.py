@@ -9,7 +9,7 @@ import pytest
 
 MODULES = (
     "orebridge.build", "orebridge.checks", "orebridge.provenance", "orebridge.reading", "orebridge.stories",
-    "orebridge.stories.layout", "orebridge.stories.section", "orebridge.units",
+    "orebridge.layout", "orebridge.stories.section", "orebridge.units",
 )  # fmt: skip
 
 

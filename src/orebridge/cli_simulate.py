@@ -58,15 +58,16 @@ def simulate(
     from orebridge.errors import ShockError
     from orebridge.reports.ensemble import print_ensemble, write_ensemble
     from orebridge.reports.write import check_writable
+    from orebridge.schema import DRAW_TABLES, network_tables
     from orebridge.world import load_world
 
-    names, wanted = _split(members.upper()), _split(chains)
+    names, wanted, tables = _split(members.upper()), _split(chains), network_tables() | DRAW_TABLES
     if show is not None:
         from orebridge.ensemble.draws import draw, toml_of
 
         if show < 0:
             raise ShockError(f"--show must be the number of a run, from 0, not {show}.")
-        setting, _ = setting_of(seed, names, months, wanted, way, load_world(world, data))
+        setting, _ = setting_of(seed, names, months, wanted, way, load_world(world, data, tables))
         _emit(toml_of(setting.hazards, draw(setting.hazards, seed, show, months), seed))
         return
     if out is not None:
@@ -75,7 +76,7 @@ def simulate(
     with _progress(log) as note:
         found: Ensemble = answer(
             runs, seed, names, months, chains=wanted, way=way, workers=workers, threads=threads, scheduler=scheduler,
-            store=store, world=load_world(world, data), note=note,
+            store=store, world=load_world(world, data, tables), note=note,
         )  # fmt: skip
         written = write_ensemble(found, out) if out is not None else []
     if as_json:

@@ -81,6 +81,18 @@ class WorkerError(OrebridgeError):
     exit_code = 9
 
 
+class ImportRefused(OrebridgeError):
+    """A publisher's file was not imported; the workspace is as it was. The message lists everything found and its repair."""
+
+    exit_code = 3
+
+
+class WorkspaceError(OrebridgeError):
+    """The workspace cannot be opened or written (in use, damaged, of another version, no space). Nothing was changed."""
+
+    exit_code = 7
+
+
 class OutputError(OrebridgeError):
     """A result could not be written (full disk, no permission). Nothing half-written is left behind."""
 

@@ -22,6 +22,7 @@ from orebridge.errors import ShockError, UnknownLabel
 from orebridge.labels import calendar_month
 from orebridge.network import SupplyNetwork
 from orebridge.results import WAYS, Plan, joined
+from orebridge.schema import network_tables
 from orebridge.shocks import Effects, Shock, beliefs_of, effects_of, load_shock
 from orebridge.world import World, load_world
 
@@ -100,8 +101,10 @@ def respond(
     loaded = tuple(load_shock(name) for name in shocks)
     if not loaded:
         raise ShockError("name at least one shock; `orebridge shocks` lists the library.")
-    world = world or load_world()
+    world = world or load_world(tables=network_tables())
     alliance = tuple(dict.fromkeys(members))
+    if not alliance:
+        raise UnknownLabel("--for names no country; state at least one ally, for example --for USA,JPN.")
     note("building the supply network")
     network = build_network(world, alliance)
     _known_members(network, alliance)
@@ -134,13 +137,15 @@ def respond(
         part = network.subset(main.network.chains)
         own = restrict_to(effects, part)
         ways = tuple(dict.fromkeys(("unaided", "alone", best)))
-        curve = stock_curve(part, own, months, ways, note)
+        note("what the answer hangs on, what binds, and what would help")
+        gains = best if plans[best].loss_usd() > 0 else "alone"
+        with ThreadPoolExecutor(WORKERS) as pool:
+            swung = pool.submit(tornado, part, own, months, "alone")
+            curved = pool.submit(stock_curve, part, own, months, ways)
+            helped = pool.submit(what_helps, part, own, months, best, worth.helps if worth else None, start)
+            worths = pool.submit(marginal_values, part, own, months, gains, start=start)
+            swings, curve, found, marginal = swung.result(), curved.result(), helped.result(), worths.result()
         even = {way: break_even_days(curve, way) for way in ways}
-        note("what the answer hangs on")
-        swings = tornado(part, own, months, "alone", note)
-        note("what binds, and what would help")
-        marginal = marginal_values(part, own, months, best if plans[best].loss_usd() > 0 else "alone", start=start)
-        found = what_helps(part, own, months, best, worth.helps if worth else None, start)
         binding, cures = found.limits, found.remedies
         if worth is not None and not worth.helps and plans[best].loss_usd() > 0:
             worth = replace(worth, words=f"{worth.words} {found.words}")

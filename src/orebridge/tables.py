@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import resources
 from math import isnan, nan
@@ -21,7 +21,7 @@ from orebridge.reading import Row, Rows, read_folder
 from orebridge.schema import VALUE_KIND, is_fact_table, keys_of, schema
 from orebridge.units import conversion, finite
 
-SIGNED = {"assumptions", "tariffs"}
+SIGNED = {"assumptions", "tariffs", "governance"}
 NUMBERS = {"value", "low", "high", "year", "order"}
 # Unit of each limit and rule, and its largest value.
 RULED = {"limits", "stock_rules", "shock_distributions"}
@@ -56,32 +56,39 @@ def load_tables(folder: Path, overlay: Path | None = None) -> dict[str, pd.DataF
     return load(folder, overlay).frames
 
 
-def load(folder: Path, overlay: Path | None = None) -> Loaded:
+def load(folder: Path, overlay: Path | None = None, tables: Collection[str] | None = None) -> Loaded:
     """Read, check and convert the tables of a folder; raises TableErrors with every fault of every file at once.
+
+    With `tables` only those are read and there are no frames of others; they must hold every table they refer to.
 
     The frames hold the columns of the schema plus `file`, `line` and, in fact tables, `stated_value`, `stated_unit`
     and `stated_basis`: the figure as its source prints it. `value`, `low`, `high` and `unit` are in inside units.
     """
-    rows, faults = read_folder(folder)
+    rows, faults = read_folder(folder, tables)
     findings: list[str] = []
     if overlay is not None:
-        extra, more = read_folder(overlay)
+        extra, more = read_folder(overlay, tables)
         faults += more
         rows, findings = _overlaid(rows, extra)
     more, spoiled = check_rows(rows)
-    frames, unfit = typed(rows, spoiled)
-    faults += more + check_structure(rows) + unfit
+    frames, unfit = typed(rows, spoiled, tables)
+    # What recipes and sites must fit is judged where both are read.
+    faults += more + (check_structure(rows) if tables is None or "recipes" in tables else []) + unfit
     if faults:
         raise TableErrors(list(dict.fromkeys(faults)))
     return Loaded(frames, tuple(findings), _version(rows))
 
 
-def typed(rows: Mapping[str, list[Row]], spoiled: set[Place]) -> tuple[dict[str, pd.DataFrame], list[str]]:
+def typed(
+    rows: Mapping[str, list[Row]], spoiled: set[Place], tables: Collection[str] | None = None
+) -> tuple[dict[str, pd.DataFrame], list[str]]:
     """Frames in inside units, and the faults of values: units, ranges, shares. Rows in `spoiled` are not judged."""
     faults: list[str] = []
     commodity = {row.get("commodity", ""): row for row in rows.get("commodities", [])}
     frames = {}
     for table, attributes in schema().items():
+        if tables is not None and table not in tables:
+            continue
         items = rows.get(table, [])
         columns: dict[str, Sequence[object]] = {
             name: [row.get(name) or attribute.default for row in items] for name, attribute in attributes.items()

@@ -77,6 +77,7 @@ def setting_of(
     from orebridge.ensemble.hazards import hazards_of
     from orebridge.ensemble.identity import code_version
     from orebridge.ensemble.runs import WAYS, Setting
+    from orebridge.schema import DRAW_TABLES, network_tables
     from orebridge.world import load_world
 
     if not 1 <= months <= 120:
@@ -88,7 +89,7 @@ def setting_of(
     alliance = tuple(dict.fromkeys(members))
     if not alliance:
         raise UnknownLabel("name at least one member (--for USA,JPN).")
-    world = world or load_world()
+    world = world or load_world(tables=network_tables() | DRAW_TABLES)
     network = build_network(world, alliance)
     known = set(network.demands["country"]) | set(network.sites["country"])
     for member in alliance:
