@@ -14,6 +14,7 @@ import typer
 
 from orebridge.cli_data import data_app
 from orebridge.cli_priorities import priorities
+from orebridge.cli_simulate import simulate
 from orebridge.stopping import ctrl_c_heard, stop_if_interrupted
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ app = typer.Typer(
     help="Coordinated delivery plans for critical minerals: what a disruption costs each ally alone, under a treaty rule, and with a joint plan.",
 )  # fmt: skip
 app.add_typer(data_app, name="data")
+app.command()(simulate)
 app.command(name="priorities")(priorities)
 
 WRONG_USE, INTERRUPTED = 2, 130  # exit codes beside those of orebridge.errors
