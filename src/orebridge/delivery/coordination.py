@@ -64,6 +64,8 @@ def _split(
     """Shapley parts that add up to `value`; worths are least losses, of which fairness gives up at most epsilon."""
     if not isfinite(value):
         return {}, None, "the value of some lost output is unknown, so there is no amount to split"
+    if value <= 0:
+        return {}, None, "the joint plan saves nothing, so there is nothing to split"
     worth: dict[Coalition, float] = {}
     for size in range(1, len(members) + 1):
         for chosen in combinations(sorted(members), size):
@@ -94,6 +96,11 @@ def in_core(parts: Mapping[str, float], worth: Mapping[Coalition, float], tolera
 def _words(value: float, without: float, lost: float, helps: bool) -> str:
     if not isfinite(lost):
         return "The value of some lost output is unknown, so the value of coordination is unknown; compare tonnes."
+    if value < -LITTLE:
+        return (
+            f"The joint plan came out {-value / 1e6:,.0f} million USD worse than plans alone: each was right for what was "
+            "declared when it was made, and the news went against it."
+        )
     if lost <= 0:
         return "Nothing is lost alone, so there is nothing to coordinate."
     if lost < LITTLE:

@@ -101,7 +101,7 @@ def _member(response: Response, plan: Plan, member: str) -> dict[str, Any]:
     }
     return {
         "loss_usd": number(plan.loss_usd(member)),
-        "tonnes": float(short.loc[short["member"] == member, "tonnes"].sum()),
+        "tonnes": float(plan.unmet.loc[plan.unmet["member"] == member, "tonnes"].sum()),
         "first_month": response.month_label(int(months.min())) if len(months) else None,
         **items,
     }
