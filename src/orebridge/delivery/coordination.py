@@ -65,8 +65,6 @@ def _split(
     """Shapley parts that add up to `value`; worths are least losses, of which fairness gives up at most epsilon."""
     if not isfinite(value):
         return {}, None, "the value of some lost output is unknown, so there is no amount to split"
-    if value <= 0:
-        return {}, None, "the joint plan saves nothing, so there is nothing to split"
     worth: dict[Coalition, float] = {}
     for size in range(1, len(members) + 1):
         for chosen in combinations(sorted(members), size):
