@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from orebridge.delivery.modes import four_ways, news_of, rolled_ways
 from orebridge.network import SupplyNetwork
 from orebridge.shocks import Effects, Event
 
+from ..laws.checks import tries
 from .hand_worlds import effects, magnets, world
 from .test_ways import imbalance
 
@@ -66,7 +67,7 @@ def test_all_declared_at_the_start_is_perfect_foresight() -> None:
         assert again.flows[way].shipment == pytest.approx(perfect.flows[way].shipment, abs=1e-5), way
 
 
-@settings(max_examples=12, deadline=None)
+@tries(4)
 @given(declared=st.integers(1, 7), real=st.integers(1, 7), stock=st.floats(0.0, 12.0), spare=st.floats(1.0, 1.5))
 def test_a_rolled_course_conserves_mass_and_knows_no_more_than_it_was_told(
     declared: int, real: int, stock: float, spare: float

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from orebridge.delivery.limits import horizon_for, limits_of
@@ -20,6 +20,8 @@ from orebridge.errors import NetworkError, ShockError
 from orebridge.network import SupplyNetwork
 from orebridge.shocks import Effects, no_effects
 from small import ban, ore_to_magnet
+
+from ..laws.checks import tries
 
 WAYS = ("alone", "treaty", "joint")
 
@@ -140,7 +142,7 @@ def test_a_network_out_of_balance_is_refused():
 shocks = st.builds(ban, st.integers(1, 8), st.floats(0.0, 0.9), st.integers(1, 4))
 
 
-@settings(max_examples=12, deadline=None)
+@tries(4)
 @given(effects=shocks, stock=st.floats(0.0, 80.0), spare=st.floats(0.0, 8.0))
 def test_laws_of_every_way(effects: Effects, stock: float, spare: float):
     """Mass balance at every node, unmet within demand, joint never worse than alone for anyone, totals add up."""
@@ -158,7 +160,7 @@ def test_laws_of_every_way(effects: Effects, stock: float, spare: float):
         assert tonnes == pytest.approx(plan.unmet["tonnes"].sum(), abs=1e-6)
 
 
-@settings(max_examples=10, deadline=None)
+@tries(4)
 @given(effects=shocks, stock=st.floats(0.0, 60.0), more=st.floats(0.0, 30.0))
 def test_more_capacity_never_hurts_stage_a(effects: Effects, stock: float, more: float):
     small, large = ore_to_magnet(stock=stock, spare=1.0), ore_to_magnet(stock=stock, spare=1.0 + more)
@@ -173,7 +175,7 @@ def test_more_capacity_never_hurts_stage_a(effects: Effects, stock: float, more:
         assert objective[1] <= objective[0] + 1e-6 * max(abs(objective[0]), 1.0)
 
 
-@settings(max_examples=8, deadline=None)
+@tries(3)
 @given(effects=shocks, stock=st.floats(1.0, 60.0))
 def test_order_of_rows_and_scale_do_not_matter(effects: Effects, stock: float):
     base = weighted_loss(ore_to_magnet(stock=stock), effects, 12, "joint")

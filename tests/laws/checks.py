@@ -16,9 +16,9 @@ WAYS = ("alone", "treaty", "joint")
 
 
 def tries(examples: int) -> settings:
-    """So many random examples in the gate, ten times as many in a nightly run."""
+    """So many random examples in the gate, twenty times as many in a nightly run."""
     nightly = settings.get_current_profile_name() == "nightly"
-    return settings(max_examples=examples * 10 if nightly else examples)
+    return settings(max_examples=examples * 20 if nightly else examples)
 
 
 def _shifted(values: Floats, lag: Floats, before: Floats) -> Floats:

@@ -18,7 +18,7 @@ def solved(f: Figures, shock: Effects) -> ChainWays:
     return four_ways(build(f), shock, MONTHS, WAYS)
 
 
-@tries(15)
+@tries(10)
 @given(figures(), shocks())
 def test_mass_limits_and_nesting_under_any_shock(f: Figures, shock: Effects) -> None:
     ways = solved(f, shock)
@@ -36,7 +36,7 @@ def test_mass_limits_and_nesting_where_origin_is_followed(f: Figures, ban: Effec
     assert broken_nesting(ways) == []
 
 
-@tries(8)
+@tries(5)
 @given(figures())
 def test_without_effects_every_way_is_the_base_year(f: Figures) -> None:
     """Flow by flow and stock by stock, in all four ways."""
@@ -47,7 +47,7 @@ def test_without_effects_every_way_is_the_base_year(f: Figures) -> None:
         assert ways.plans[way].loss_usd() == 0.0
 
 
-@tries(8)
+@tries(5)
 @given(figures(), shocks())
 def test_reported_totals_are_the_objective(f: Figures, shock: Effects) -> None:
     """Stage A and C of members' terms, from the flows, equal the frame of losses to the dollar; frames add up to it."""

@@ -39,7 +39,7 @@ def no_worse(more: float, less: float) -> bool:
 
 
 @pytest.mark.parametrize("way", ["alone", "joint"])
-@tries(8)
+@tries(5)
 @given(figures(), shocks(), st.floats(1.0, 30.0))
 def test_more_stock_of_a_member_never_hurts(way: str, f: Figures, shock: Effects, more: float) -> None:
     net = build(f)
@@ -51,7 +51,7 @@ def test_more_stock_of_a_member_never_hurts(way: str, f: Figures, shock: Effects
 
 
 @pytest.mark.parametrize("way", ["alone", "joint"])
-@tries(8)
+@tries(5)
 @given(figures(), shocks(), st.floats(0.0, 1.0))
 def test_more_room_in_plants_never_hurts(way: str, f: Figures, shock: Effects, more: float) -> None:
     """Overtime, not nameplate capacity: a plant without a plan knows no overtime, so the course without one stays."""
@@ -61,14 +61,14 @@ def test_more_room_in_plants_never_hurts(way: str, f: Figures, shock: Effects, m
 
 
 @pytest.mark.parametrize("way", ["alone", "joint"])
-@tries(8)
+@tries(5)
 @given(figures(), shocks(), st.floats(0.0, 20.0))
 def test_an_idle_plant_of_a_member_never_hurts(way: str, f: Figures, shock: Effects, room: float) -> None:
     assert no_worse(stage_a(build(replace(f, idle=f.idle + room)), shock, way), stage_a(build(f), shock, way))
 
 
 @pytest.mark.parametrize("way", ["alone", "joint"])
-@tries(8)
+@tries(5)
 @given(figures(), shocks(), st.floats(0.0, 0.5))
 def test_more_contestable_trade_never_hurts_members(way: str, f: Figures, shock: Effects, more: float) -> None:
     net = build(f)

@@ -18,7 +18,7 @@ from .checks import WAYS, tries
 from .random_worlds import MONTHS, Figures, bans, build, figures
 
 
-@tries(8)
+@tries(5)
 @given(figures(), bans())
 def test_restricted_material_reaches_the_banned_buyer_at_base_and_leak_only(f: Figures, ban: Effects) -> None:
     """In every way and month of the ban: what third countries send on of the restricted class."""
@@ -46,7 +46,7 @@ def objective(f: Figures, ban: Effects, way: str) -> float:
 
 
 @pytest.mark.parametrize("way", ["alone", "joint"])
-@tries(8)
+@tries(5)
 @given(figures(), bans())
 def test_following_the_origin_never_makes_the_ban_milder(way: str, f: Figures, ban: Effects) -> None:
     """Not followed, then through 0 stages of processing, 1 and all."""
@@ -56,7 +56,7 @@ def test_following_the_origin_never_makes_the_ban_milder(way: str, f: Figures, b
         assert less <= more * (1.0 + 1e-9) + 1e-5
 
 
-@tries(8)
+@tries(5)
 @given(figures(), bans())
 def test_without_a_plan_the_origin_changes_nothing_but_the_ban(f: Figures, ban: Effects) -> None:
     """Splitting alone (a trace without months, no limits) leaves the base year in place in sum, node by node."""

@@ -24,7 +24,7 @@ def made(network: SupplyNetwork, shock: Effects, way: str) -> Model:
 
 
 @pytest.mark.parametrize("way", ["alone", "joint"])
-@tries(6)
+@tries(4)
 @given(figures(), st.lists(shocks(), min_size=3, max_size=3))
 def test_a_sweep_gives_the_objective_of_each_rebuilt_model(way: str, f: Figures, effects: list[Effects]) -> None:
     """One program goes through the base year, three shocks and the first again; each against a model of its own."""
@@ -36,7 +36,7 @@ def test_a_sweep_gives_the_objective_of_each_rebuilt_model(way: str, f: Figures,
 
 
 @pytest.mark.parametrize("way", ["alone", "joint"])
-@tries(6)
+@tries(4)
 @given(figures(), shocks(), shocks())
 def test_after_the_last_stage_the_flows_are_those_of_a_rebuilt_model(
     way: str, f: Figures, first: Effects, then: Effects

@@ -33,7 +33,7 @@ def shuffled(net: SupplyNetwork, seed: int) -> SupplyNetwork:
     return replace(net, **frames)
 
 
-@tries(8)
+@tries(4)
 @given(figures(), st.one_of(shocks(), bans()), st.integers(0, 2**32 - 1))
 def test_the_order_of_rows_changes_no_loss_and_no_flow(f: Figures, shock: Effects, seed: int) -> None:
     net = build(f)
@@ -46,7 +46,7 @@ def test_the_order_of_rows_changes_no_loss_and_no_flow(f: Figures, shock: Effect
         assert (left - right).abs().max() < 2e-3, (way, (left - right).abs().idxmax())
 
 
-@tries(8)
+@tries(4)
 @given(figures(), st.one_of(shocks(), bans()), st.sampled_from([2.0, 0.01, 1000.0]))
 def test_twice_the_tonnes_is_twice_the_loss(f: Figures, shock: Effects, scale: float) -> None:
     one = four_ways(build(f), shock, MONTHS, WAYS)
