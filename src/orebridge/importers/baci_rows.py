@@ -29,7 +29,7 @@ LONGEST = 1 << 16
 FIELDS = 6
 PRODUCT = 3
 CODES = 1_000_000
-_COMMA, _NEWLINE, _QUOTE = 44, 10, b'"'
+_COMMA, _NEWLINE = 44, 10
 _YEAR_AND_COMMA = 5
 _U = np.uint64
 _COMMAS = _U(0x2C2C2C2C2C2C2C2C)
@@ -137,16 +137,12 @@ def in_order(work: Callable[[Item], Result], items: Iterator[Item], workers: int
 
 def pick(block: bytes | memoryview, wanted: Flags, known: Flags | None = None) -> Picked:
     """The wanted lines of a block; raises WrongLine. `known` are the codes of the nomenclature, if they were given."""
-    octets = np.frombuffer(block, np.uint8)
-    if _are(octets, _QUOTE[0]).any():
-        block = bytes(block).replace(_QUOTE, b"")
-        octets = np.frombuffer(block, np.uint8)
-    ends = np.flatnonzero(_are(octets, _NEWLINE))
-    begins = np.empty_like(ends)
-    begins[0], begins[1:] = 0, ends[:-1] + 1
+    octets, begins, ends = _lines(block)
     codes = _usual(block, octets, begins)
     if codes is None:
-        codes = _any(bytes(block), octets)
+        block = bytes(block).replace(b'"', b"")
+        octets, begins, ends = _lines(block)
+        codes = _any(block, octets)
     if known is not None and not known[codes].all():
         at = int(np.flatnonzero(~known[codes])[0])
         code = bytes(block[int(begins[at]) : int(ends[at])]).split(b",")[PRODUCT].decode("latin-1")
@@ -159,6 +155,15 @@ def pick(block: bytes | memoryview, wanted: Flags, known: Flags | None = None) -
     last = np.append(first[1:], len(kept)) - 1
     slices = zip(begins[kept[first]].tolist(), (ends[kept[last]] + 1).tolist(), strict=True)
     return Picked(len(ends), kept, b"".join([block[a:z] for a, z in slices]))
+
+
+def _lines(block: bytes | memoryview) -> tuple[NDArray[np.uint8], Positions, Positions]:
+    """The bytes, and where each line begins and ends."""
+    octets = np.frombuffer(block, np.uint8)
+    ends = np.flatnonzero(_are(octets, _NEWLINE))
+    begins = np.empty_like(ends)
+    begins[0], begins[1:] = 0, ends[:-1] + 1
+    return octets, begins, ends
 
 
 def _are(octets: NDArray[np.uint8], octet: int) -> Flags:
