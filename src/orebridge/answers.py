@@ -1,6 +1,7 @@
 """Answers straight from the workspace: concentration of output and GeoPolRisk, in SQL, for all minerals and importers.
 
-Small and quick on purpose: `orebridge data diff` asks what a new vintage does to the answers and needs them twice.
+Small and quick on purpose: all minerals for all importers in a tenth of a second, where `orebridge priorities` gives a few
+economies every method with its doubt. `orebridge data diff` asks what a new vintage does to them.
 
     HHI   = Σ (p_c / Σ p)²                                     [p_c output of country c, one source]
     IR    = Σ f_i·g_i / (Σ f_i + p)                            [f_i imports from i, p own output, tonnes]
@@ -13,7 +14,7 @@ output, has no row. Source: Gemechu et al. (2016), Koyamparambath et al. (2024).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from orebridge.importers.sidefiles import own_table
@@ -25,13 +26,12 @@ if TYPE_CHECKING:
 #: Sources whose output shares are used, the first that states a mineral.
 OUTPUT = ("world-mining-data", "usgs-mcs")
 Vintages = Mapping[str, str]
-Answer = Callable[[Workspace, int, Vintages], "pd.DataFrame"]
 
 _SERIES = """
 output AS (
     SELECT mineral, stage, basis, country, tonnes, v.source
     FROM production p JOIN files f ON f.file = p.file JOIN vintages v ON v.id = f.vintage_id
-    WHERE ({chosen}) AND kind = 'production' AND year = $year AND country NOT IN ('WLD', 'OTH') AND tonnes > 0
+    WHERE ({chosen}) AND kind = 'production' AND year = $output AND country NOT IN ('WLD', 'OTH') AND tonnes > 0
 ), ranked AS (
     SELECT *, dense_rank() OVER (
         PARTITION BY mineral ORDER BY CASE source {order} ELSE 99 END, CASE stage WHEN 'mine' THEN 0 ELSE 1 END, basis
@@ -48,7 +48,7 @@ WITH {series}, scores AS (
     WHERE v.source = 'world-bank-governance' AND v.vintage = $governance AND indicator = 'political_stability'
         AND year = (
             SELECT max(year) FROM governance g JOIN files f ON f.file = g.file JOIN vintages v ON v.id = f.vintage_id
-            WHERE v.source = 'world-bank-governance' AND v.vintage = $governance AND year <= $year
+            WHERE v.source = 'world-bank-governance' AND v.vintage = $governance AND year <= $scores
         )
     GROUP BY country
 ), bought AS (
@@ -83,11 +83,21 @@ def _text(word: str) -> str:
 
 def concentration(space: Workspace, year: int, vintages: Vintages | None = None) -> pd.DataFrame:
     """mineral, stage, hhi (0-1) of the year's world output."""
-    return space.frame(_HHI.format(series=_series(space, vintages or {})), {"year": year})
+    return space.frame(_HHI.format(series=_series(space, vintages or {})), {"output": year})
 
 
-def geopolrisk(space: Workspace, year: int, vintages: Vintages | None = None) -> pd.DataFrame:
-    """mineral, member, stage, hhi, risk (IR), score (0-1), left_out (share of imports by value), for every importer."""
+def geopolrisk(
+    space: Workspace,
+    year: int,
+    vintages: Vintages | None = None,
+    *,
+    output: int | None = None,
+    scores: int | None = None,
+) -> pd.DataFrame:
+    """mineral, member, stage, hhi, risk (IR), score (0-1), left_out (share of imports by value), for every importer.
+
+    Trade is of `year`, output of year `output` and governance of the last year up to `scores`, both `year` if left out.
+    """
     import pyarrow as pa
 
     chosen = vintages or {}
@@ -95,6 +105,8 @@ def geopolrisk(space: Workspace, year: int, vintages: Vintages | None = None) ->
     headings = pa.table({"hs": [hs for hs, _ in rows], "mineral": [mineral for _, mineral in rows]})
     values = {
         "year": year,
+        "output": year if output is None else output,
+        "scores": year if scores is None else scores,
         "baci": chosen.get("baci") or space.newest("baci"),
         "governance": chosen.get("world-bank-governance") or space.newest("world-bank-governance"),
     }
@@ -103,16 +115,3 @@ def geopolrisk(space: Workspace, year: int, vintages: Vintages | None = None) ->
         return space.frame(_GEOPOLRISK.format(series=_series(space, chosen)), values)
     finally:
         space.connection.unregister("headings")
-
-
-def _concentration(space: Workspace, year: int, vintages: Vintages) -> pd.DataFrame:
-    found = concentration(space, year, vintages)
-    return found.assign(method="HHI", member="world", score=found["hhi"])[["method", "member", "mineral", "score"]]
-
-
-def _geopolrisk(space: Workspace, year: int, vintages: Vintages) -> pd.DataFrame:
-    return geopolrisk(space, year, vintages).assign(method="GeoPolRisk")[["method", "member", "mineral", "score"]]
-
-
-#: What `data diff` asks of both vintages; another method is one more function with these columns.
-ANSWERS: tuple[Answer, ...] = (_concentration, _geopolrisk)

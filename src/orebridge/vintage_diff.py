@@ -12,12 +12,14 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from orebridge.answers import ANSWERS
+from orebridge.answers import OUTPUT, concentration, geopolrisk
 from orebridge.errors import UnknownLabel
 from orebridge.importers.sidefiles import own_table
 from orebridge.workspace import Workspace
+from orebridge.workspace_inputs import workspace_frames, workspace_inputs
 
 if TYPE_CHECKING:
+    from orebridge.priorities.inputs import Inputs
     from orebridge.world import World
 
 WORLD = "world"
@@ -51,6 +53,13 @@ _SQL: Mapping[str, str] = {
         "SELECT mineral, concat_ws(', ', study, stage, item) AS what, country, '' AS partner, 0 AS year, value "
         "FROM criticality WHERE value IS NOT NULL AND {files}"
     ),
+}  # fmt: skip
+#: Methods that `answers` gives, and the one that rests on the delivery model and not on imported files.
+ALREADY = ("hhi", "geopolrisk", "expected_loss")
+#: Frames of the inputs that a source provides.
+FRAMES = {
+    "usgs-mcs": ("production", "net_import_reliance", "reserves"), "world-mining-data": ("production",),
+    "baci": ("trade", "exports"), "world-bank-governance": ("governance",),
 }  # fmt: skip
 SHARE_OF_TOTAL = ("production", "trade")
 #: Tables whose values have a fixed span, against which a change is measured.
@@ -184,7 +193,7 @@ def _newer(first: pd.DataFrame, second: pd.DataFrame) -> pd.DataFrame:
 
 
 def _answers(space: Workspace, labels: list[str], members: tuple[str, ...]) -> tuple[pd.DataFrame, list[str]]:
-    """Scores and ranks under both vintages; everything else as it is in the workspace."""
+    """Scores and ranks under both vintages; all that does not come from them is the same on both sides."""
     empty = pd.DataFrame(columns=["method", "member", "mineral", "old", "new", "change", "rank_old", "rank_new"])
     if WORLD in labels:
         return empty, ["answers are compared between two imported vintages only"]
@@ -198,11 +207,12 @@ def _answers(space: Workspace, labels: list[str], members: tuple[str, ...]) -> t
                 *remarks,
                 f"{label} holds neither output nor trade nor governance: no answer rests on it alone",
             ]
-        remarks.append(f"answers of {label} are of {year}")
-        found = pd.concat([ask(space, year, {source: vintage}) for ask in ANSWERS], ignore_index=True)
+        remarks.append(f"answers of {label} are of its year {year}, all else the same")
+        found = pd.concat([_direct(space, source, vintage, year), _yardsticks(space, source, vintage, year, members)])
         found = found[found["member"].isin([*members, WORLD])]
-        found["rank"] = found.groupby(["method", "member"])["score"].rank(ascending=False, method="min")
-        sides.append(found)
+        scores = found["score"].where(found["worse"] == "high", -found["score"])
+        found["rank"] = scores.groupby([found["method"], found["member"]]).rank(ascending=False, method="min")
+        sides.append(found.drop(columns="worse"))
     both = sides[0].merge(sides[1], on=["method", "member", "mineral"], how="outer", suffixes=("_old", "_new"))
     both = both.rename(columns={"score_old": "old", "score_new": "new"})
     both["change"] = both["new"] - both["old"]
@@ -212,6 +222,64 @@ def _answers(space: Workspace, labels: list[str], members: tuple[str, ...]) -> t
         ["size", "gap", "method", "member", "mineral"], ascending=[False, False, True, True, True], kind="stable"
     )
     return order[list(empty.columns)].reset_index(drop=True), remarks
+
+
+def _direct(space: Workspace, source: str, vintage: str, year: int) -> pd.DataFrame:
+    """HHI and GeoPolRisk with this vintage at its own year and everything else at the newest."""
+    trade = year if source == "baci" else _newest_of(space, ("baci",), "trade") or year
+    output = year if source in OUTPUT else _newest_of(space, OUTPUT, "production", trade) or year
+    scores = year if source == "world-bank-governance" else trade
+    chosen = {source: vintage}
+    parts = []
+    if source in OUTPUT:
+        index = concentration(space, output, chosen)
+        parts.append(index.assign(method="HHI", member=WORLD, score=index["hhi"]))
+    parts.append(geopolrisk(space, trade, chosen, output=output, scores=scores).assign(method="GeoPolRisk"))
+    return pd.concat([part[["method", "member", "mineral", "score"]] for part in parts]).assign(worse="high")
+
+
+def _yardsticks(space: Workspace, source: str, vintage: str, year: int, members: tuple[str, ...]) -> pd.DataFrame:
+    """The other published methods as stated: the frames of this vintage, at its year, laid over what both sides share."""
+    from orebridge.priorities.arrays import arrays_of
+    from orebridge.priorities.inputs import BUNDLED_YEAR, bundled_inputs
+    from orebridge.priorities.registry import METHODS
+    from orebridge.priorities.subjects import subject_of
+
+    own = workspace_frames(space, year, {source: vintage})
+    shared = _shared_inputs(space, BUNDLED_YEAR, bundled_inputs())
+    arrays = arrays_of(shared.replace(**{name: own[name] for name in FRAMES.get(source, ()) if len(own[name])}))
+    parts = []
+    for method in METHODS:
+        if method.name in ALREADY:
+            continue
+        for member in members:
+            score = method.core(arrays, subject_of(member)).score[0]
+            part = pd.DataFrame({"mineral": list(arrays.minerals), "score": score}).dropna()
+            worse = "high" if method.higher_is_worse else "low"
+            parts.append(part.assign(method=method.title, member=member, worse=worse))
+    return pd.concat(parts, ignore_index=True)
+
+
+def _shared_inputs(space: Workspace, year: int, base: Inputs) -> Inputs:
+    """What both sides share: the workspace's newest vintages where it holds the year, over the bundled tables."""
+    try:
+        return workspace_inputs(space, year, base=base)
+    except UnknownLabel:
+        return base
+
+
+def _newest_of(space: Workspace, sources: tuple[str, ...], table: str, most: int | None = None) -> int | None:
+    """The newest year (up to `most`) of a table in the newest vintages of these sources."""
+    held = dict(space.holding(table))
+    pairs = [(source, held[source]) for source in sources if source in held]
+    where = " OR ".join("(v.source = ? AND v.vintage = ?)" for _ in pairs) or "false"
+    kind = "kind = 'production'" if table == "production" else "true"
+    found = space.connection.execute(
+        f"SELECT max(year) FROM {table} t JOIN files f ON f.file = t.file JOIN vintages v ON v.id = f.vintage_id "
+        f"WHERE ({where}) AND {kind} AND year <= ?",
+        [*(word for pair in pairs for word in pair), most or 9999],
+    ).fetchall()
+    return None if found[0][0] is None else int(found[0][0])
 
 
 def _newest_year(space: Workspace, source: str, vintage: str) -> int | None:

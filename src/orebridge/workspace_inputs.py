@@ -36,7 +36,7 @@ Vintages = Mapping[str, str]
 def workspace_inputs(
     workspace: Workspace | Path | None, year: int, *, vintages: Vintages | None = None, base: Inputs | None = None
 ) -> Inputs:
-    """The inputs of a year from imported files; `vintages` chooses other than the newest (source -> vintage).
+    """The inputs of a year from imported files; `vintages` chooses other than the newest (source -> vintage) and prefers it.
 
     Frames of which nothing was imported are those of `base`, absent without it. Governance is that of the year, or of the
     last year before it that the vintage holds. Raises UnknownLabel if no production or trade of the year was imported.
@@ -61,13 +61,14 @@ def workspace_frames(workspace: Workspace | Path | None, year: int, vintages: Vi
         for table in ("production", "trade", "governance", "prices", "statistics", "criticality")
     }
     frames: dict[str, Any] = {
-        "production": _production(space, year, chosen["production"]),
+        "production": _production(space, year, chosen["production"], tuple(vintages or ())),
         "trade": _trade(space, year, chosen["trade"]),
         "governance": _governance(space, year, chosen["governance"]),
         "prices": _prices(space, year, chosen["prices"]),
         "net_import_reliance": _reliance(space, year, chosen["statistics"]),
         "eu": _eu(space, chosen["criticality"]),
         "trade_parameters": _parameters(space, chosen["criticality"]),
+        "reserves": _reserves(space, chosen["production"]),
     }
     if not len(frames["production"]) and not len(frames["trade"]):
         raise UnknownLabel(
@@ -123,7 +124,9 @@ FROM used WINDOW series AS (PARTITION BY mineral, stage, source, basis) ORDER BY
 """
 
 
-def _production(space: Workspace, year: int, chosen: list[tuple[str, str]]) -> pd.DataFrame:
+def _production(
+    space: Workspace, year: int, chosen: list[tuple[str, str]], named: tuple[str, ...] = ()
+) -> pd.DataFrame:
     """Countries' output with the world total beside it; `OTH` and the total are no countries and enter `total` only.
 
     Where the printed total leaves out a withheld country it is below the sum of the rows; the larger one is the world.
@@ -140,7 +143,7 @@ def _production(space: Workspace, year: int, chosen: list[tuple[str, str]]) -> p
         raise UnknownLabel(
             f"{source} states {mineral} ({stage}) on several bases; say in workspace_inputs.BASIS which counts."
         )
-    rank = {source: at for at, source in enumerate(PREFERRED)}
+    rank = {source: at for at, source in enumerate(dict.fromkeys((*named, *PREFERRED)))}
     order = found["origin"].map(lambda source: rank.get(source, len(rank)))
     best = order.groupby([found["mineral"], found["stage"]]).transform("min")
     found["preferred"] = (order == best).map({True: "yes", False: ""})
@@ -215,6 +218,20 @@ def _parameters(space: Workspace, chosen: list[tuple[str, str]]) -> pd.DataFrame
     """Factors for export restrictions of the world's supply (those of the EU's own sourcing stay in the workspace)."""
     found = _rows(space, "criticality", chosen, "mineral, stage, country, value AS factor", "item = 't_world'", [])
     return found[["mineral", "stage", "country", "factor", "source"]]
+
+
+def _reserves(space: Workspace, chosen: list[tuple[str, str]]) -> pd.DataFrame:
+    """World reserves of the newest year a vintage states, where it states output on the same basis; a printed lower bound
+    counts as that. Parts of a series (ilmenite, rutile) are no reserves of the whole."""
+    found = _rows(
+        space, "production", chosen, "mineral, basis, year, coalesce(tonnes, low) AS tonnes, "
+        "EXISTS (SELECT 1 FROM production o WHERE o.file = t.file AND o.mineral = t.mineral AND o.basis = t.basis "
+        "AND o.kind = 'production') AS fits",
+        "kind = 'reserves' AND country = 'WLD' AND coalesce(tonnes, low) IS NOT NULL", [],
+    )  # fmt: skip
+    found = found[found["fits"] & ~found["basis"].isin(list(ADDED))]
+    found = found.sort_values(["mineral", "year"], ascending=[True, False], kind="stable")
+    return found.drop_duplicates("mineral")[["mineral", "tonnes", "source"]].reset_index(drop=True)
 
 
 def _years(space: Workspace) -> str:

@@ -257,3 +257,22 @@ def test_an_edition_against_the_world_and_against_itself(tmp_path: Path) -> None
             vintage_diff(space, "baci", "baci@V202601")
         with pytest.raises(UnknownLabel, match="no table to compare"):
             vintage_diff(space, "baci", "pink-sheet")
+
+
+def test_a_new_edition_of_trade_moves_geopolrisk_and_nothing_else(tmp_path: Path) -> None:
+    """Japan bought 60 t from COD and 40 t from AUS, now 40 and 60: IR 0.66 becomes 0.4 x 0.9 + 0.6 x 0.3 = 0.54."""
+    where = small(tmp_path, TRADE, COBALT, SCORES)
+    later = tmp_path / "BACI_HS92_Y2024_V202701.csv"
+    later.write_bytes(baci_csv(["2024,180,392,282200,600,40", "2024,36,392,282200,400,60", TRADE[2]]))
+    import_source("baci", later, where)
+    with open_workspace(where) as space:
+        found = vintage_diff(space, "baci@V202601", "baci@V202701")
+    row = found.answers.query("method == 'GeoPolRisk' and member == 'JPN'").iloc[0]
+    assert (row["old"], row["new"]) == (pytest.approx(0.625 * 0.66), pytest.approx(0.625 * 0.54))
+    assert "HHI" not in set(found.answers["method"])
+    assert {(r["country"], r["partner"], r["change"]) for r in found.revised.to_dict("records")} == {
+        ("COD", "JPN", -20.0), ("AUS", "JPN", 20.0),
+    }  # fmt: skip
+    assert found.remarks[1:] == tuple(
+        f"answers of baci@{v} are of its year 2024, all else the same" for v in ("V202601", "V202701")
+    )

@@ -94,7 +94,7 @@ def test_diff_of_two_editions(tmp_path: Path, capsys: pytest.CaptureFixture[str]
     (tmp_path / "file").write_text("x")
     with pytest.raises(OutputError, match="cannot write to"):
         run("diff", "usgs-mcs@2024", "usgs-mcs@2026", "--workspace", where, "--csv", str(tmp_path / "file"))
-    with pytest.raises(UnknownLabel, match=r"nearest: usgs-mcs@202[46]"):
+    with pytest.raises(UnknownLabel, match=r"nearest: .*usgs-mcs@2024"):
         run("diff", "usgs-mcs@2023", "usgs-mcs@2026", "--workspace", where)
 
 

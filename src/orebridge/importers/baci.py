@@ -11,7 +11,6 @@ Source: CEPII, BACI, Gaulier and Zignago (2010), Etalab Open Licence 2.0. Not co
 from __future__ import annotations
 
 import csv
-import hashlib
 import io
 import re
 from collections.abc import Iterator
@@ -96,13 +95,12 @@ class _YearFile:
 
     def batches(self, note: Note) -> Iterator[Batch]:
         """Rows wanted, a few hundred thousand at a time; sets the member's hash at the end."""
-        digest = hashlib.sha256()
         places: list[NDArray[np.int64]] = []
         texts: list[bytes] = []
         held = 0
         with self.member.open() as stream:
-            pieces = self._after_header(baci_rows.blocks(stream, digest, self.limits.member_bytes))
-            for picked in baci_rows.in_order(self._pick, pieces, WORKERS):
+            blocks = baci_rows.Blocks(stream, self.limits.member_bytes, 2 * WORKERS)
+            for picked in baci_rows.in_order(self._pick, self._after_header(iter(blocks)), WORKERS):
                 if isinstance(picked, baci_rows.WrongLine):
                     raise ImportRefused(
                         f"{self.member.name}, line {self.line + picked.position}: {picked.what}. The file is damaged "
@@ -119,11 +117,12 @@ class _YearFile:
                     note(f"baci {self.year}: {self.line:,} rows")
         if held:
             yield self._batch(places, texts)
-        self.member.sha256 = digest.hexdigest()
+        self.member.sha256 = blocks.sha256
 
-    def _after_header(self, pieces: Iterator[bytes]) -> Iterator[bytes]:
-        first = next(pieces, b"")
-        head, _, rest = first.partition(b"\n")
+    def _after_header(self, pieces: Iterator[memoryview]) -> Iterator[memoryview]:
+        first = next(pieces, memoryview(b""))
+        head = bytes(first[:1000]).partition(b"\n")[0]
+        rest = first[len(head) + 1 :]
         text = head.decode("utf-8-sig", "replace").strip()
         if [name.strip().strip('"') for name in text.split(",")] != HEADER:
             hint = (
@@ -139,7 +138,7 @@ class _YearFile:
             yield rest
         yield from pieces
 
-    def _pick(self, block: bytes) -> baci_rows.Picked | baci_rows.WrongLine:
+    def _pick(self, block: memoryview) -> baci_rows.Picked | baci_rows.WrongLine:
         try:
             return baci_rows.pick(block, self.wanted, self.known)
         except baci_rows.WrongLine as error:

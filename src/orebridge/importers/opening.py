@@ -73,6 +73,13 @@ class Stream:
         except DAMAGE as error:
             raise _damaged(self._name, error) from error
 
+    def readinto(self, buffer: memoryview) -> int:
+        """Fill the buffer as far as bytes come at once; how many came, 0 at the end."""
+        try:
+            return self._stream.readinto(buffer)  # type: ignore[attr-defined,no-any-return]
+        except DAMAGE as error:
+            raise _damaged(self._name, error) from error
+
 
 @dataclass
 class Member:
