@@ -42,6 +42,11 @@ def test_a_sound_world_has_no_findings(tmp_path: Path) -> None:
     assert found(tmp_path) == []
 
 
+def test_an_assumption_has_a_range(tmp_path: Path) -> None:
+    row = edit("assumptions", "3,12,me,assumed", ",,me,read")
+    only(found(tmp_path, row), "error", "assumption new_source_months", "6 months is stated without low and high")
+
+
 def test_a_use_that_nothing_supplies_is_an_error(tmp_path: Path) -> None:
     # 5 t/yr in KOR: no flow, no maker of ore for sale. Ore is made in AUS, so an arc would be inferred; magnets of a kind
     # nobody makes cannot be.

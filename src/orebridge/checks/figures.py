@@ -18,7 +18,10 @@ FAR = 0.25
 def assumptions_outside_range(view: View) -> Iterator[Finding]:
     """A parameter nobody publishes must lie inside the range it is stated with."""
     for item in view.network.assumptions.values():
-        if not (item.low <= item.value <= item.high):
+        if math.isnan(item.low) or math.isnan(item.high):
+            yield Finding("error", f"assumption {item.name}", f"{item.value:g} {item.unit} is stated without low and high",
+                          "state the range; what nobody publishes is never one number")  # fmt: skip
+        elif not (item.low <= item.value <= item.high):
             yield Finding("error", f"assumption {item.name}", f"{item.value:g} {item.unit} lies outside {item.low:g} to "
                           f"{item.high:g}", "choose a value inside the range, or widen the range with a reason")  # fmt: skip
 
