@@ -105,14 +105,14 @@ def why(data: Data, member: str, mineral: str, hhi: float, score: float) -> tupl
         return (
             "output is in cubic metres; the peer adds it to tonnes of imports", "neither: volume and mass cannot be added; we give no score"
         )  # fmt: skip
-    dead = {row["hs"] for row in own_table("hs.csv") if row["last_year"] and row["mineral"] == mineral}
-    plain = data.risk(mineral, member)
-    if plain is None:
-        if dead:
-            return (
-                f"heading {', '.join(sorted(dead))} was deleted in 2007: no trade is left; the peer takes 0/0 as no risk",
-                "orebridge: not known is not safe",
-            )
+    rows = [row for row in own_table("hs.csv") if row["mineral"] == mineral]
+    dead = {row["hs"] for row in rows if row["last_year"]}
+    if dead and len(dead) == len(rows):
+        return (
+            f"heading {', '.join(sorted(dead))} was deleted and no trade is left; the peer takes that as no imports, hence no risk",
+            "orebridge: not known is not safe",
+        )
+    if data.risk(mineral, member) is None:
         return "no imports and no own output in the data: 0/0; the peer prints 0", "orebridge: not known is not safe"
     tries: list[tuple[Callable[[], float | None], str, str]] = [
         (
