@@ -93,6 +93,17 @@ def test_no_verdict_at_all_names_the_scale_of_figures(monkeypatch):
     assert "  limits: 6 (need[magnet]) to 6 (need[magnet])" in lines
 
 
+@pytest.mark.parametrize(("fixed", "presolve"), [(0, "off"), (1, "on")])
+def test_presolve_only_where_columns_can_go(fixed, presolve):
+    start, index = np.arange(5, dtype=np.int32), np.zeros(4, dtype=np.int32)
+    lower, upper = np.zeros(4), np.full(4, 5.0)
+    lower[:fixed] = upper[:fixed]
+    arrays = Arrays(np.ones(4), lower, upper, np.array([6.0]), np.array([np.inf]), start, index, np.ones(4))
+    made = Engine("presolve", arrays)
+    assert made._highs.getOptionValue("presolve")[1] == presolve
+    assert made.run().objective == pytest.approx(6.0)
+
+
 def test_infeasible_is_not_believed_at_once(monkeypatch):
     run, first = Engine._run, [INFEASIBLE]
 

@@ -2,15 +2,20 @@
 
 import sys
 
+from orebridge.stopping import ctrl_c_heard, stop_if_interrupted
+
 
 def main() -> None:
     """Run the command line."""
-    try:
-        from orebridge.cli import main as run
-    except KeyboardInterrupt:
-        sys.stderr.write("orebridge: stopped.\n")
-        sys.exit(130)
-    run()
+    with ctrl_c_heard():
+        try:
+            from orebridge.cli import main as run
+
+            stop_if_interrupted()
+        except KeyboardInterrupt:
+            sys.stderr.write("orebridge: stopped.\n")
+            sys.exit(130)
+        run()
 
 
 if __name__ == "__main__":

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 import sys
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,7 +14,8 @@ import typer
 
 from orebridge.cli_data import data_app
 from orebridge.cli_priorities import priorities
-from orebridge.stopping import interrupted, stop_if_interrupted
+from orebridge.cli_simulate import simulate
+from orebridge.stopping import ctrl_c_heard, stop_if_interrupted
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -28,6 +27,7 @@ app = typer.Typer(
     help="Coordinated delivery plans for critical minerals: what a disruption costs each ally alone, under a treaty rule, and with a joint plan.",
 )  # fmt: skip
 app.add_typer(data_app, name="data")
+app.command()(simulate)
 app.command(name="priorities")(priorities)
 
 WRONG_USE, INTERRUPTED = 2, 130  # exit codes beside those of orebridge.errors
@@ -156,7 +156,7 @@ def main() -> None:
     from orebridge.errors import OrebridgeError, OutputError
 
     try:
-        with _quick_stop():
+        with ctrl_c_heard():
             code = app(standalone_mode=False)
             stop_if_interrupted()
         if code == INTERRUPTED:  # some versions of Typer turn Ctrl-C into a code instead of raising
@@ -183,28 +183,6 @@ def main() -> None:
             error.show()  # type: ignore[attr-defined]
             _stop("", WRONG_USE)
         raise
-
-
-@contextmanager
-def _quick_stop() -> Iterator[None]:
-    """Ctrl-C also ends the threads that plan, at their next solve; else the program would finish all of them first.
-
-    The flag also catches an interrupt that a library swallowed while it was being loaded.
-    """
-
-    def stop(*_: object) -> None:
-        interrupted.set()
-        raise KeyboardInterrupt
-
-    if threading.current_thread() is not threading.main_thread():  # only the main thread hears signals
-        yield
-        return
-    before = signal.signal(signal.SIGINT, stop)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)
-        interrupted.clear()
 
 
 def _stop(message: str, code: int | str | None) -> NoReturn:

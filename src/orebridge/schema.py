@@ -16,7 +16,7 @@ VALUE_KIND = {
     "quoted_lead_times": "months", "stock_rules": "limit",
     "accepted_shares": "share", "recipe_mix": "share", "tiers": "share", "tariffs": "share", "baskets": "share",
     "values": "loss value", "prices": "price", "limits": "limit", "assumptions": "parameter",
-    "project_support": "money", "facilities": "stated",
+    "project_support": "money", "facilities": "stated", "shock_distributions": "parameter",
     "world_production": "published flow", "mineral_trade": "published flow", "mineral_exports": "published flow",
     "supply_outlook": "published flow", "demand_outlook": "published flow", "reserves": "published stock",
     "governance": "stated", "development": "stated", "trade_parameters": "stated", "published_criticality": "stated", "import_reliance": "share",
@@ -30,6 +30,9 @@ RANKING_TABLES = frozenset({
     "import_reliance", "reserves", "companion_shares", "published_criticality", "supply_outlook", "demand_outlook",
     "shock_probabilities", "trade_parameters",
 })  # fmt: skip
+
+#: Tables that only the drawing of shocks reads (`orebridge simulate`).
+DRAW_TABLES = frozenset({"hazards", "shock_distributions"})
 
 
 @dataclass(frozen=True)
@@ -73,6 +76,7 @@ def schema() -> dict[str, dict[str, Attribute]]:
         "withheld",
         "minerals",
         "mineral_codes",
+        "hazards",
     }
     for name, attributes in tables.items():
         if name not in structural:
@@ -83,8 +87,8 @@ def schema() -> dict[str, dict[str, Attribute]]:
 
 @cache
 def network_tables() -> frozenset[str]:
-    """The tables a supply network and its plans read: all but those of the ranking."""
-    return frozenset(schema()) - RANKING_TABLES
+    """The tables a supply network and its plans read: all but those of the ranking and of the draws."""
+    return frozenset(schema()) - RANKING_TABLES - DRAW_TABLES
 
 
 def is_fact_table(table: str) -> bool:

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from orebridge.errors import ShockError
+from orebridge.errors import ShockError, TouchesNothing
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -382,7 +382,7 @@ def _effects(
                 traces.append(trace if months else replace(trace, months=()))
             parts.append(pd.DataFrame(rows if months else [], columns=["field", "component", "month", "value"]))
         if touched == 0:
-            raise ShockError(
+            raise TouchesNothing(
                 f"{shock.path}: touches nothing in the network from {start} over {horizon} months. "
                 + " ".join(note for note in notes if note.startswith(shock.name))
                 + " Check the names, the start and the chains chosen."

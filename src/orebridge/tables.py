@@ -24,10 +24,13 @@ from orebridge.units import conversion, finite
 SIGNED = {"assumptions", "tariffs", "governance"}
 NUMBERS = {"value", "low", "high", "year", "order"}
 # Unit of each limit and rule, and its largest value.
-RULED = {"limits", "stock_rules"}
+RULED = {"limits", "stock_rules", "shock_distributions"}
+RULE_COLUMNS = ("rule", "limit", "parameter")
 RULES = {
     "surge": ("share", nan), "ramp": ("share", nan), "recover": ("months", nan), "start": ("months", nan),
     "floor": ("share", 1.0), "release": ("share", 1.0), "trigger": ("months", nan), "refill": ("share", nan),
+    "probability": ("share per year", 1.0), "length": ("months", 600.0), "delay": ("months", 600.0),
+    "severity": ("share", 1.0), "leakage": ("share", 1.0), "correlation": ("share", 0.99),
 }  # fmt: skip
 # Shares that make up a whole, by the columns that name the whole.
 WHOLES = {"tiers": ["commodity", "country", "end_use"], "recipe_mix": ["site"]}
@@ -166,13 +169,19 @@ def _range_faults(table: str, row: Row, numbers: list[float], inside: str) -> li
             for column, number in zip(("value", "low", "high"), numbers, strict=True)
             if number < 0
         ]
-    wanted, most = RULES.get(row.get("rule", row.get("limit", "")), ("", nan)) if table in RULED else ("", nan)
+    rule = next((row[column] for column in RULE_COLUMNS if column in row), "") if table in RULED else ""
+    wanted, most = RULES.get(rule, ("", nan))
     if wanted and inside != wanted:
         found.append(("unit", f"does not fit this rule, which is in {wanted}."))
     elif VALUE_KIND[table] == "share" and table != "tariffs":
         most = 1.0
     found += [
-        (column, f"is a share above {most:g}; state a share, or % as the unit.")
+        (
+            column,
+            f"is a share above {most:g}; state a share, or % as the unit."
+            if inside != "months"
+            else f"is above {most:g} months; check it.",
+        )
         for column, number in zip(("value", "low", "high"), numbers, strict=True)
         if number > most + 1e-9
     ]

@@ -18,7 +18,6 @@ from orebridge.world import Fact
 
 MONTH_DAYS = 30.4375
 UNMODELLED = "uses not modelled"
-UNREACHED = 1e-3  # a stated use that keeps less than this share of itself has no supply
 Row = dict[str, object]
 Base = dict[tuple[str, tuple[str, ...]], float]
 
@@ -47,7 +46,6 @@ def build_chain(tables: ChainTables, members: tuple[str, ...]) -> Part:
     """
     stated = Stated(tables, members)
     used, findings = _reconciled(tables.chain, stated.flows)
-    _refuse_unreachable(stated.flows, used)
     base = {(flow.kind, flow.key): float(value) / 12.0 for flow, value in zip(stated.flows, used, strict=True)}
     part = Part(tables.chain, tuple(sorted(stated.others)), findings=[*stated.findings, *findings])
     part.adjustments = _adjustments(tables.chain, stated.flows, used)
@@ -85,20 +83,6 @@ def _reconciled(chain: str, flows: list[Flow]) -> tuple[Floats, list[Finding]]:
         findings.append(Finding("warning", chain, "base-year flows balance but are not proven nearest to the sources",
                                 "look at the adjustments for figures moved far without need"))  # fmt: skip
     return np.where(result.flows < SMALLEST * 0.01, 0.0, result.flows), findings
-
-
-def _refuse_unreachable(flows: list[Flow], used: Floats) -> None:
-    """A use somebody states but nothing can supply would vanish from the base year in silence; raises NetworkError."""
-    lost = [
-        f"{flow.cited.file}:{flow.cited.line}: {'@'.join(flow.key)} uses {flow.stated:,.4g} t/yr"
-        for flow, value in zip(flows, used.tolist(), strict=True)
-        if flow.kind == "demand" and flow.cited.file and flow.stated > SMALLEST and value <= UNREACHED * flow.stated
-    ]
-    if lost:
-        raise NetworkError(
-            f"{'; '.join(lost)}, but no supply reaches it: no site makes it and no flow brings it there. "
-            "Add a site with production, a row in flows.csv or trade_factors.csv, or leave the use out."
-        )
 
 
 def _adjustments(chain: str, flows: list[Flow], used: Floats) -> list[Row]:

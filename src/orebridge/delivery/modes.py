@@ -26,7 +26,7 @@ from orebridge.delivery.unaided import simulate_unaided
 from orebridge.network import SupplyNetwork
 from orebridge.results import WAYS, Plan, make_plan, member_loss
 from orebridge.shocks import Effects
-from orebridge.trace import split_by_origin
+from orebridge.trace import merged, split_by_origin
 
 MOST_MEMBERS = 5  # beyond it the number of coalitions to solve is not worth the wait
 Coalition = frozenset[str]
@@ -60,7 +60,7 @@ def prepare(network: SupplyNetwork, effects: Effects, months: int) -> tuple[Supp
 
 def _split(network: SupplyNetwork, effects: Effects) -> tuple[SupplyNetwork, Effects]:
     own = restrict_to(effects, network)
-    for trace in own.traces:
+    for trace in merged(network, own.traces):
         network, own = split_by_origin(network, own, trace)
     return network, own
 

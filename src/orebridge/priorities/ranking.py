@@ -330,11 +330,15 @@ def _flip(
     # (a + c w) / (b + d w) = (e + g w) / (f + h w), both denominators above 0
     roots = np.roots([c * h - g * d, a * h + c * f - e * d - g * b, a * f - e * b])
     own = weights[name]
-    good = [
-        float(r.real)
-        for r in np.atleast_1d(roots)
-        if abs(r.imag) < 1e-12 and r.real >= 0 and b + d * r.real > 0 and f + h * r.real > 0
-    ]
+    rest = sum(weights[n] for n in used if n != name)
+
+    def ranked(w: float) -> bool:
+        """Whether both still have a rank at this weight: it may lie on a method that knows one of them not."""
+        present = min(b + d * w, f + h * w)
+        return present > 0 and present >= ENOUGH * (rest + w)
+
+    real = [float(r.real) for r in np.atleast_1d(roots) if abs(r.imag) < 1e-12 and r.real >= 0]
+    good = [w for w in real if ranked(w)]
     return min(good, key=lambda w: abs(w - own)) if good else float("nan")
 
 
