@@ -151,3 +151,11 @@ def test_a_zip_is_read_like_its_folder(tmp_path: Path) -> None:
     with open_workspace(tmp_path / "a.duckdb") as one, open_workspace(tmp_path / "b.duckdb") as other:
         first, second = (content(space)["trade"].drop(columns="name") for space in (one, other))
     pd.testing.assert_frame_equal(first, second)
+
+
+def test_sources_and_tables_are_documented() -> None:
+    text = (Path(__file__).parents[2] / "docs" / "importers.md").read_text(encoding="utf-8")
+    for source in SOURCES:
+        assert f"| `{source}` |" in text
+    for table, columns in TABLES.items():
+        assert f"| `{table}` | {', '.join(columns)} |" in text

@@ -12,7 +12,17 @@ from pathlib import Path
 import pytest
 
 from orebridge.errors import ImportRefused
-from orebridge.importers.opening import LIMITS, Member, database, opened, tables_of, text_of, workbook
+from orebridge.importers.opening import (
+    LIMITS,
+    Member,
+    database,
+    opened,
+    sheet_rows,
+    small_table,
+    tables_of,
+    text_of,
+    workbook,
+)
 
 from .make import WHEEL, baci_store, pink_rows, store, zipped
 from .make import workbook as made_workbook
@@ -178,3 +188,18 @@ def test_encodings_are_tried_in_order_and_named(tmp_path: Path) -> None:
     path.write_bytes(b"a,\0b")
     with pytest.raises(ImportRefused, match="NUL bytes"):
         text_of(only(path), ("utf-8-sig",))
+
+
+def test_sheets_and_tables_larger_than_any_table_of_figures_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "a.xlsx").write_bytes(made_workbook({"Big": [[n, n] for n in range(30)]}))
+    with workbook(only(tmp_path / "a.xlsx")) as book:
+        sheet = book["Big"]
+        assert len(list(sheet_rows(sheet, "a.xlsx", replace(LIMITS, rows=30)))) == 30
+        for limits in (replace(LIMITS, rows=29), replace(LIMITS, columns=1)):
+            with pytest.raises(ImportRefused, match=r"a\.xlsx, sheet Big: more than"):
+                list(sheet_rows(sheet, "a.xlsx", limits))
+    (tmp_path / "a.db").write_bytes(store({"t": ("a INTEGER", [[n] for n in range(30)])}, tmp_path))
+    with database(only(tmp_path / "a.db")) as store_:
+        assert len(small_table(store_, "SELECT a FROM t", replace(LIMITS, rows=30))) == 30
+        with pytest.raises(ImportRefused, match="more than 29 rows where a small table was expected"):
+            small_table(store_, "SELECT a FROM t", replace(LIMITS, rows=29))

@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO, cast
+from typing import TYPE_CHECKING, Any, BinaryIO, cast
 from urllib.parse import quote
 
 from orebridge.errors import ImportRefused
@@ -38,11 +38,13 @@ class Limits:
     total_bytes: int = 40_000 * MB
     text_bytes: int = 200 * MB
     database_bytes: int = 2_000 * MB
-    workbook_bytes: int = 600 * MB
+    workbook_bytes: int = 200 * MB
     members: int = 20_000
     #: A deflated table of figures shrinks to a fifth, a sparse sheet to a thirtieth; a bomb to a thousandth.
     ratio: int = 200
-    rows: int = 5_000_000
+    #: Rows of a sheet or of a small table of a database, and columns of a sheet.
+    rows: int = 200_000
+    columns: int = 1_000
     cell_bytes: int = 1 * MB
 
 
@@ -225,15 +227,20 @@ def database(member: Member, limits: Limits = LIMITS) -> Iterator[sqlite3.Connec
     with tempfile.TemporaryDirectory(prefix="orebridge-") as folder:
         copy = Path(folder) / "source.db"
         digest = hashlib.sha256()
-        with member.open() as stream, copy.open("wb") as out:
-            head = stream.read(16)
-            if head != b"SQLite format 3\0":
-                raise ImportRefused(f"{member.name}: not a SQLite database; it begins with {head[:16]!r}.")
-            piece = head
-            while piece:
-                digest.update(piece)
-                out.write(piece)
-                piece = stream.read(CHUNK)
+        try:
+            with member.open() as stream, copy.open("wb") as out:
+                head = stream.read(16)
+                if head != b"SQLite format 3\0":
+                    raise ImportRefused(f"{member.name}: not a SQLite database; it begins with {head[:16]!r}.")
+                piece = head
+                while piece:
+                    digest.update(piece)
+                    out.write(piece)
+                    piece = stream.read(CHUNK)
+        except OSError as error:
+            raise ImportRefused(
+                f"{member.name}: no room for a temporary copy ({error.strerror}) in {folder}."
+            ) from error
         member.sha256 = digest.hexdigest()
         connection = sqlite3.connect(f"file:{quote(str(copy))}?mode=ro&immutable=1", uri=True)
         try:
@@ -262,6 +269,24 @@ def tables_of(connection: sqlite3.Connection) -> dict[str, list[str]]:
     """Plain tables and their columns; views are left out."""
     names = [str(row[0]) for row in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
     return {name: [str(row[1]) for row in connection.execute(f"PRAGMA table_info({quoted(name)})")] for name in names}
+
+
+def small_table(connection: sqlite3.Connection, sql: str, limits: Limits = LIMITS) -> list[tuple[Any, ...]]:
+    """All rows of a question to a small table; raises ImportRefused if there are more than a small table has."""
+    found = connection.execute(sql).fetchmany(limits.rows + 1)
+    if len(found) > limits.rows:
+        raise ImportRefused(f"more than {limits.rows:,} rows where a small table was expected ({sql[:60]} ...).")
+    return found
+
+
+def sheet_rows(sheet: Any, name: str, limits: Limits = LIMITS) -> Iterator[tuple[object, ...]]:
+    """The rows of a sheet as values; raises ImportRefused if it is larger than a table of figures is."""
+    for number, row in enumerate(sheet.iter_rows(values_only=True), 1):
+        if number > limits.rows or len(row) > limits.columns:
+            raise ImportRefused(
+                f"{name}, sheet {sheet.title}: more than {limits.rows:,} rows or {limits.columns:,} columns; no such sheet is read."
+            )
+        yield row
 
 
 def quoted(name: str) -> str:

@@ -14,7 +14,7 @@ from collections.abc import Iterator, Sequence
 
 from orebridge.errors import ImportRefused
 from orebridge.importers.cells import number_of
-from orebridge.importers.opening import Limits, Member, Opened, workbook
+from orebridge.importers.opening import Limits, Member, Opened, sheet_rows, workbook
 from orebridge.importers.reading import Batch, Note, Reading, Rows, Wish, wrong_file
 from orebridge.importers.sidefiles import SideFiles
 from orebridge.workspace import About
@@ -37,7 +37,7 @@ def read(given: Opened, side: SideFiles, wish: Wish, note: Note, limits: Limits)
     with workbook(member, limits) as book:
         if SHEET not in book.sheetnames:
             raise ImportRefused(f"{member.name}: no sheet {SHEET!r}; it has {', '.join(book.sheetnames)}.")
-        cells = book[SHEET].iter_rows(max_row=5000, max_col=200, values_only=True)
+        cells = sheet_rows(book[SHEET], member.name, limits)
         rows = [["" if cell is None else str(cell).strip() for cell in row] for row in cells]
     at = next((n for n, row in enumerate(rows) if row and MONTH.fullmatch(row[0])), None)
     if at is None or at < 3:

@@ -19,7 +19,18 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from orebridge.errors import ImportRefused
 from orebridge.importers.baci_store import carrier
-from orebridge.importers.opening import Limits, Member, Opened, database, quoted, tables_of, text_of, workbook
+from orebridge.importers.opening import (
+    Limits,
+    Member,
+    Opened,
+    database,
+    quoted,
+    sheet_rows,
+    small_table,
+    tables_of,
+    text_of,
+    workbook,
+)
 from orebridge.importers.reading import Batch, Note, Reading, Rows, Wish, wrong_file
 from orebridge.importers.sidefiles import SideFiles, countries, plain
 from orebridge.workspace import About
@@ -157,8 +168,7 @@ def _book(member: Member, limits: Limits) -> Iterator[Line]:
     with workbook(member, limits) as book:
         found: list[Line] = []
         for sheet in book.worksheets:
-            cells = sheet.iter_rows(max_col=400, values_only=True)
-            rows = [[_text(cell) for cell in row] for row, _ in zip(cells, range(limits.rows), strict=False)]
+            rows = [[_text(cell) for cell in row] for row in sheet_rows(sheet, member.name, limits)]
             found += _sheet(member, sheet.title, rows)
     if not found:
         raise ImportRefused(
@@ -223,7 +233,7 @@ def _store(member: Member, limits: Limits) -> Iterator[Line]:
         columns = ", ".join(quoted(column) for column in (*key, *years))
         parts = {}
         for name in ("Estimate", "StdErr", "NumSrc"):
-            parts[name] = {row[2]: row for row in store.execute(f"SELECT rowid, {columns} FROM {name}")}
+            parts[name] = {row[2]: row for row in small_table(store, f"SELECT rowid, {columns} FROM {name}", limits)}
         for code, row in parts["Estimate"].items():
             for at, year in enumerate(years, 3):
                 values = [_text(parts[name][code][at]) if code in parts[name] else "" for name in parts]

@@ -17,7 +17,17 @@ from collections.abc import Iterator, Sequence
 from orebridge.errors import ImportRefused
 from orebridge.importers.baci_store import carrier
 from orebridge.importers.cells import Known, number_of, series_of
-from orebridge.importers.opening import Limits, Member, Opened, database, quoted, tables_of, workbook
+from orebridge.importers.opening import (
+    Limits,
+    Member,
+    Opened,
+    database,
+    quoted,
+    sheet_rows,
+    small_table,
+    tables_of,
+    workbook,
+)
 from orebridge.importers.reading import Batch, Note, Reading, Rows, Wish, wrong_file
 from orebridge.importers.sidefiles import SideFiles, countries, plain
 from orebridge.workspace import About
@@ -58,7 +68,7 @@ def _read_book(member: Member, side: SideFiles, wish: Wish, note: Note, limits: 
     sheets: list[tuple[str, list[list[object]]]] = []
     with workbook(member, limits) as book:
         for sheet in book.worksheets:
-            rows = [list(row) for row in sheet.iter_rows(max_row=2000, max_col=40, values_only=True)]
+            rows = [list(row) for row in sheet_rows(sheet, member.name, limits)]
             sheets.append((sheet.title.strip(), rows))
     heads = {name: _head(rows) for name, rows in sheets}
     if not any(heads.values()):
@@ -150,7 +160,7 @@ def _read_store(given: Opened, member: Member, side: SideFiles, wish: Wish, note
 
 
 def _store_rows(store: sqlite3.Connection, name: str, columns: Sequence[str]) -> list[tuple[int, dict[str, str]]]:
-    found = store.execute(f"SELECT rowid, * FROM {quoted(name)}").fetchall()
+    found = small_table(store, f"SELECT rowid, * FROM {quoted(name)}")
     return [(row[0], {"table": name, **{c: _text(v) for c, v in zip(columns, row[1:], strict=True)}}) for row in found]
 
 
