@@ -7,6 +7,8 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from orebridge.delivery.limits import horizon_for, limits_of
 from orebridge.delivery.model import Model
@@ -233,6 +235,33 @@ def test_pitfall_15_draws_and_rights_of_the_treaty_rule() -> None:
     assert list(r.rights.values()) == pytest.approx([82.9, 44.2, 28.9], abs=0.05)
     assert list(r.transfers.values()) == pytest.approx([2.9, 4.2, -7.1], abs=0.05)
     assert list(rights(use, have, imports, 0.07).rights.values()) == pytest.approx([84.1, 43.6, 28.3], abs=0.05)
+
+
+def test_pitfall_15_nobody_owes_more_than_it_has() -> None:
+    """a uses 1 t of the product and imports nine tenths of the metal; b uses 9 t and has 5. 6 of 10 t are there.
+
+    G = 9 - 6 = 3, of which a would draw 2.7, more than its 0.9: its right is nothing, and it gives the 1 t it has.
+    """
+    r = rights({"a": 1.0, "b": 9.0}, {"a": 1.0, "b": 5.0}, {"a": 9.0, "b": 1.0}, 0.10)
+    assert r.draws == pytest.approx({"a": 2.7, "b": 0.3})
+    assert r.rights == pytest.approx({"a": 0.0, "b": 7.8})
+    assert r.transfers == pytest.approx({"a": -1.0, "b": 1.0})
+
+
+amounts = st.fixed_dictionaries({m: st.floats(0.0, 100.0) for m in "abc"})
+
+
+@given(amounts, amounts, st.fixed_dictionaries({m: st.floats(-50.0, 100.0) for m in "abc"}), st.floats(0.0, 0.2))
+def test_pitfall_15_transfers_are_what_is_there_and_what_is_lacking(
+    use: dict[str, float], share: dict[str, float], imports: dict[str, float], restraint: float
+) -> None:
+    """They sum to nothing; a giver gives at most what it has, a receiver gets at most what its right lacks."""
+    use = {m: 1.0 + amount for m, amount in use.items()}
+    have = {m: use[m] * share[m] / 100.0 for m in use}
+    r = rights(use, have, imports, restraint)
+    assert sum(r.transfers.values()) == pytest.approx(0.0, abs=1e-9)
+    for m, moved in r.transfers.items():
+        assert -have[m] - 1e-9 <= moved <= max(r.rights[m] - have[m], 0.0) + 1e-9
 
 
 def test_pitfall_15_nobody_curtails_for_a_transfer_that_cannot_arrive() -> None:

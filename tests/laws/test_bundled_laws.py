@@ -84,7 +84,7 @@ def test_gallium_under_random_shocks(shock: Effects) -> None:
 @pytest.mark.nightly
 @pytest.mark.parametrize("chain", CHAINS)
 def test_any_chain_under_random_shocks(chain: str) -> None:
-    @tries(5)
+    @tries(2)
     @given(shocks_on(chain))
     def law(shock: Effects) -> None:
         obeys(chain, shock)

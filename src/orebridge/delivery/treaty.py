@@ -2,7 +2,7 @@
 
     G = (sum of (1 - rho) D_m  -  sum of A_m)+       what the group is short after restraint rho
     draw_m  = k_m G                                   k: share of the group's net imports, all forms
-    right_m = (1 - rho) D_m - draw_m                  what a member may keep
+    right_m = max(0, (1 - rho) D_m - draw_m)          what a member may keep
     a member with A_m above its right gives the difference, receivers get pro rata of their lack
 
 Only what an open route delivers counts, and nobody curtails for a transfer that cannot arrive. rho is `restraint_low`
@@ -48,7 +48,9 @@ def rights(
     total = sum(max(net_imports[m], 0.0) for m in use)
     key = {m: max(net_imports[m], 0.0) / total if total > 0 else use[m] / sum(use.values()) for m in use}
     draws = {m: key[m] * shortfall for m in use}
-    allowed = {m: (1.0 - restraint) * use[m] - draws[m] for m in use}
+    # A member that imports much of the group's metal and uses little of the product may have to draw more than it uses:
+    # it owes what it has, not more.
+    allowed = {m: max((1.0 - restraint) * use[m] - draws[m], 0.0) for m in use}
     surplus = {m: max(available[m] - allowed[m], 0.0) for m in use}
     lack = {m: max(allowed[m] - available[m], 0.0) for m in use}
     moved = min(sum(surplus.values()), sum(lack.values()))
