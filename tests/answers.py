@@ -43,7 +43,9 @@ def small() -> Response:
     network, effects = ore_to_magnet(stock=30.0), ban(6)
     effects = Effects(effects.frame, (), ("ban",), 12)
     part = four_ways(network, effects, 12, ("alone", "joint", "treaty"))
-    tables = {name: pd.DataFrame(columns=[*columns, "file", "line"], dtype=object) for name, columns in schema().items()}
+    tables = {
+        name: pd.DataFrame(columns=[*columns, "file", "line"], dtype=object) for name, columns in schema().items()
+    }
     plans = part.plans
     return Response(
         world=World(tables, "small"), network=network, shocks=(load_shock("china-antimony-2024"),), effects=effects,

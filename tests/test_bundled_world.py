@@ -52,7 +52,7 @@ def test_adjustments_are_used_less_stated(network):
 
 
 def test_the_main_job(world, tmp_path):
-    from orebridge.reports.brief import write_all
+    from orebridge.reports.write import write_all
 
     answer = respond(["china-heavy-rare-earths-japan-2026"], world=world, hinges=False)
     lost = {way: plan.loss_usd() for way, plan in answer.plans.items()}

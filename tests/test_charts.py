@@ -19,9 +19,14 @@ from orebridge.charts.worldmap import CUTS, _arcs, outlines
 from orebridge.views import feeding, short_rows, stage_flows
 
 EVERY = [
-    charts.shortage_by_month, charts.loss_by_way, charts.chain_sankey, charts.shipment_map, charts.stock_curve, charts.tornado,
+    charts.shortage_by_month,
+    charts.loss_by_way,
+    charts.chain_sankey,
+    charts.shipment_map,
+    charts.stock_curve,
+    charts.tornado,
     charts.coordination,
-]  # fmt: skip
+]
 
 
 def test_shortage_bars_add_up_to_the_plan_and_share_one_scale_per_row() -> None:
@@ -46,9 +51,15 @@ def test_loss_bars_add_up_to_the_loss() -> None:
 def test_what_feeds_members_is_traced_back_in_proportion() -> None:
     # A makes 10: 6 to B, 4 to C. B and C each work it up: B sells 3 of its 6 to member M, C all 4 to outsider N.
     flows = pd.DataFrame(
-        [(0, "ore", "A", "B", 6.0), (0, "ore", "A", "C", 4.0), (1, "metal", "B", "M", 3.0), (1, "metal", "B", "N", 3.0), (1, "metal", "C", "N", 4.0)],
+        [
+            (0, "ore", "A", "B", 6.0),
+            (0, "ore", "A", "C", 4.0),
+            (1, "metal", "B", "M", 3.0),
+            (1, "metal", "B", "N", 3.0),
+            (1, "metal", "C", "N", 4.0),
+        ],
         columns=["stage", "commodity", "origin", "destination", "tonnes"],
-    )  # fmt: skip
+    )
     fed = feeding(flows, ("M",)).set_index(["commodity", "origin", "destination"])["tonnes"].to_dict()
     assert fed == {("ore", "A", "B"): 3.0, ("metal", "B", "M"): 3.0}
 
@@ -151,8 +162,8 @@ HOSTILE = "<script>alert(1)</script><img src=x onerror=alert(2)>"
 def hostile(response: answers.Response) -> answers.Response:
     """The response with markup in every label, note and address of its tables."""
     tables = {}
-    for name, frame in response.world.tables.items():
-        frame = frame.copy()
+    for name, table in response.world.tables.items():
+        frame = table.copy()
         for column in ("label", "name", "note", "title", "publisher", "activity", "modelled_to", "item", "reason"):
             if column in frame:
                 frame[column] = HOSTILE

@@ -13,7 +13,9 @@ TUTORIAL = Path(__file__).parents[1] / "docs" / "tutorial.md"
 
 def blocks(text: str) -> list[tuple[int, str]]:
     """Python blocks of a page with the line each starts on."""
-    return [(text.count("\n", 0, m.start(1)) + 1, m[1]) for m in re.finditer(r"^```python\n(.*?)^```", text, re.M | re.S)]
+    return [
+        (text.count("\n", 0, m.start(1)) + 1, m[1]) for m in re.finditer(r"^```python\n(.*?)^```", text, re.M | re.S)
+    ]
 
 
 def test_the_tutorial_runs(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -29,6 +31,8 @@ def test_the_tutorial_runs(capsys: pytest.CaptureFixture[str], monkeypatch: pyte
     assert "brief.html" in said
     # The reader's own figure is used: 150 days of use, where the bundled tables assume another number.
     held = names["ours"].network.stockpiles.query("country == 'JPN' and commodity == 'antimony/trioxide'")["s0"].sum()
-    assumed = names["answer"].network.stockpiles.query("country == 'JPN' and commodity == 'antimony/trioxide'")["s0"].sum()
+    assumed = (
+        names["answer"].network.stockpiles.query("country == 'JPN' and commodity == 'antimony/trioxide'")["s0"].sum()
+    )
     assert held > 1.5 * assumed > 0
     assert names["world"].version != names["answer"].world.version

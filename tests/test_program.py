@@ -9,9 +9,11 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy import sparse
 
 from orebridge.errors import NotOptimal, ProgramError, UnknownLabel
 from orebridge.program import Family, Program, parts
+from orebridge.program.components import components
 
 GOLDEN = Path(__file__).parent / "golden"
 
@@ -484,6 +486,22 @@ def blocks(rng: np.random.Generator, count: int, apart: bool) -> tuple[Program, 
         p.terms(r.ids[:, None], x.ids[None, :], rng.uniform(0.2, 1.0, (m, n)))
         columns.append(x)
     return p, columns
+
+
+@settings(max_examples=60, deadline=None)
+@given(seed=st.integers(0, 10_000), n_rows=st.integers(0, 12), n_cols=st.integers(1, 12), full=st.floats(0.0, 0.4))
+def test_components_are_those_of_a_plain_search(seed, n_rows, n_cols, full):
+    """Same component exactly where a path of common rows leads from one column to the other; empty ones are alone."""
+    has = np.random.default_rng(seed).random((n_rows, n_cols)) < full
+    column, row = components(sparse.csc_array(has.astype(float)))
+    reach = np.eye(n_cols, dtype=bool) | (has.T.astype(int) @ has.astype(int) > 0)
+    for _ in range(n_cols):
+        reach = reach @ reach
+    assert ((column[:, None] == column[None, :]) == reach).all()
+    for r, c in zip(*np.nonzero(has), strict=True):
+        assert row[r] == column[c]
+    empty = row[~has.any(axis=1)]
+    assert len(set(empty)) == len(empty) and not set(empty) & set(column)
 
 
 @settings(max_examples=25, deadline=None)

@@ -88,7 +88,9 @@ def test_reported_totals_agree(which: str) -> None:
         for member in members:
             items = [value for value in member.values() if isinstance(value, dict)]
             assert sum(item["usd"] for item in items) == pytest.approx(member["loss_usd"])
-        assert sum(row["tonnes"] for row in content["unmet"]) == pytest.approx(response.plans[way].unmet["tonnes"].sum())
+        assert sum(row["tonnes"] for row in content["unmet"]) == pytest.approx(
+            response.plans[way].unmet["tonnes"].sum()
+        )
 
 
 def test_absent_ways_of_one_member_have_a_reason() -> None:
@@ -116,16 +118,38 @@ def test_limits_remedies_and_foresight_are_published() -> None:
 
 def with_limits(response: Response, helps: bool = True) -> Response:
     binding = pd.DataFrame(
-        [{"member": "JPN", "kind": "facility", "what": "heavy separation", "months": "2027-01 to 2027-06", "worth_usd": 5e6,
-          "words": "No ally separates terbium before 2027."}]
-    )  # fmt: skip
+        [
+            {
+                "member": "JPN",
+                "kind": "facility",
+                "what": "heavy separation",
+                "months": "2027-01 to 2027-06",
+                "worth_usd": 5e6,
+                "words": "No ally separates terbium before 2027.",
+            }
+        ]
+    )
     remedies = pd.DataFrame(
-        [{"kind": "recipe", "what": "diffusion", "change": "6 months sooner", "saves_usd": float("nan"), "saves_share": 0.4,
-          "words": "Qualifying diffusion six months sooner removes 40 % of the loss."}]
-    )  # fmt: skip
+        [
+            {
+                "kind": "recipe",
+                "what": "diffusion",
+                "change": "6 months sooner",
+                "saves_usd": float("nan"),
+                "saves_share": 0.4,
+                "words": "Qualifying diffusion six months sooner removes 40 % of the loss.",
+            }
+        ]
+    )
     worth = response.coordination
     assert worth is not None
-    return replace(response, binding=binding, remedies=remedies, foresight={"joint": 80_000.0}, coordination=replace(worth, helps=helps))
+    return replace(
+        response,
+        binding=binding,
+        remedies=remedies,
+        foresight={"joint": 80_000.0},
+        coordination=replace(worth, helps=helps),
+    )
 
 
 # --- actions ---------------------------------------------------------------------------------------------------------
@@ -278,13 +302,28 @@ def test_every_base_year_flow_leads_to_a_row_and_every_row_to_a_source(page: tup
             assert figure.anchor in parsed.ids
             assert figure.confidence in ("read", "read_secondary", "computed", "derived", "unverified", "assumed")
     # Each stated base-year figure of the chains answered is among them, with its file and line.
-    for place in response.network.adjustments.query("chain in @response.chains")[["file", "line"]].itertuples(index=False):
+    for place in response.network.adjustments.query("chain in @response.chains")[["file", "line"]].itertuples(
+        index=False
+    ):
         assert not place.file or f"{place.file}:{place.line}" in text
 
 
 def test_brief_has_its_sections_and_marks(page: tuple[str, Page]) -> None:
     text, parsed = page
-    for part in ("what", "who", "loss", "together", "do", "where", "chain", "limits", "hangs", "assumptions", "figures", "sources"):
+    for part in (
+        "what",
+        "who",
+        "loss",
+        "together",
+        "do",
+        "where",
+        "chain",
+        "limits",
+        "hangs",
+        "assumptions",
+        "figures",
+        "sources",
+    ):
         assert part in parsed.ids
         assert f"#{part}" in parsed.links
     for name in ("shortage", "loss", "map", "before", "after", "curve", "tornado", "coordination"):
@@ -329,7 +368,15 @@ def test_files_written_and_what_was_there_stays(tmp_path: Path, response: Respon
     folder = tmp_path / "new" / "answer"
     written = write.write_all(response, folder)
     names = {path.name for path in written}
-    assert {"brief.html", "plan.json", "plan.schema.json", "actions.csv", "unmet.parquet", "figures.csv", "base_year.csv"} <= names
+    assert {
+        "brief.html",
+        "plan.json",
+        "plan.schema.json",
+        "actions.csv",
+        "unmet.parquet",
+        "figures.csv",
+        "base_year.csv",
+    } <= names
     assert sorted(p.name for p in folder.iterdir()) == sorted(names)
     (folder / "notes.txt").write_text("mine")
     (folder / "plan.json").write_text("old")
@@ -394,7 +441,9 @@ def test_a_rename_that_fails_puts_the_old_files_back(
 
 
 def test_a_really_full_disk(tmp_path: Path, response: Response) -> None:
-    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(tmp_path)], check=False, capture_output=True)
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(tmp_path)], check=False, capture_output=True
+    )
     if mounted.returncode != 0:
         pytest.skip("needs the right to mount a small file system")
     try:
@@ -433,7 +482,9 @@ def test_json_is_alone_on_standard_output(
     assert "files to" in caught.err
 
 
-def test_a_full_disk_is_exit_code_7(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_full_disk_is_exit_code_7(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     def full(descriptor: int) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
@@ -446,7 +497,9 @@ def test_a_full_disk_is_exit_code_7(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert list(tmp_path.iterdir()) == []
 
 
-def test_an_interruption_is_exit_code_130(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_interruption_is_exit_code_130(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     def stop(descriptor: int) -> None:
         raise KeyboardInterrupt
 
@@ -461,7 +514,9 @@ def test_schema_command_prints_the_schema(monkeypatch: pytest.MonkeyPatch, capsy
     assert json.loads(capsys.readouterr().out) == schema()
 
 
-def test_shocks_are_listed_without_a_name_cut(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_shocks_are_listed_without_a_name_cut(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     from orebridge.shocks import library
 
     assert run(monkeypatch, "shocks") == 0

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import sys
+from itertools import pairwise
 from pathlib import Path
 
 import shapefile
@@ -22,7 +23,7 @@ def rings(shape: shapefile.Shape) -> list[list[list[float]]]:
     """The rings of a shape, rounded, without repeated points; rings of fewer than four points are dropped."""
     cuts = [*shape.parts, len(shape.points)]
     found = []
-    for first, last in zip(cuts, cuts[1:], strict=False):
+    for first, last in pairwise(cuts):
         ring: list[list[float]] = []
         for x, y in shape.points[first:last]:
             point = [round(float(x), 2), round(float(y), 2)]

@@ -25,7 +25,20 @@ import pandas as pd
 from orebridge.network import SupplyNetwork
 from orebridge.results import Plan
 
-COLUMNS = ["owner", "what", "form", "recipe", "origin", "destination", "site", "holder", "for_whom", "month", "tonnes", "unit"]  # fmt: skip
+COLUMNS = [
+    "owner",
+    "what",
+    "form",
+    "recipe",
+    "origin",
+    "destination",
+    "site",
+    "holder",
+    "for_whom",
+    "month",
+    "tonnes",
+    "unit",
+]
 BUY, SHIP, RUN, SUBSTITUTE = (
     "buy above base year",
     "ship to partner above base year",

@@ -16,11 +16,29 @@ if TYPE_CHECKING:
 
 #: Short English names where the official one is long or turned round. `OTH` is the rest of a chain's countries.
 SHORT_NAMES = {
-    "BOL": "Bolivia", "BRN": "Brunei", "COD": "DR Congo", "COG": "Congo", "FSM": "Micronesia", "GBR": "United Kingdom",
-    "IRN": "Iran", "KOR": "South Korea", "LAO": "Laos", "MDA": "Moldova", "MKD": "North Macedonia", "OTH": "other countries",
-    "PRK": "North Korea", "PSE": "Palestine", "RUS": "Russia", "SYR": "Syria", "TUR": "Türkiye", "TWN": "Taiwan",
-    "TZA": "Tanzania", "USA": "United States", "VEN": "Venezuela", "VNM": "Viet Nam",
-}  # fmt: skip
+    "BOL": "Bolivia",
+    "BRN": "Brunei",
+    "COD": "DR Congo",
+    "COG": "Congo",
+    "FSM": "Micronesia",
+    "GBR": "United Kingdom",
+    "IRN": "Iran",
+    "KOR": "South Korea",
+    "LAO": "Laos",
+    "MDA": "Moldova",
+    "MKD": "North Macedonia",
+    "OTH": "other countries",
+    "PRK": "North Korea",
+    "PSE": "Palestine",
+    "RUS": "Russia",
+    "SYR": "Syria",
+    "TUR": "Türkiye",
+    "TWN": "Taiwan",
+    "TZA": "Tanzania",
+    "USA": "United States",
+    "VEN": "Venezuela",
+    "VNM": "Viet Nam",
+}
 TIERS = ("defence", "essential", "general")
 STOCK = "stock"
 

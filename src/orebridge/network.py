@@ -85,7 +85,9 @@ class SupplyNetwork:
                 where = row.index[(row.isna() | (row < 0)).to_numpy()][0]
                 raise NetworkError(f"{name}: {frame[column][bad].iloc[0]} has {where} = {row[where]}; check its rows.")
         gap = self.imbalance()
-        scale = self.throughput() + 1e-6
+        use = self.throughput()
+        # Beside the node's own size, the network's: the difference of large figures is rounded to their last digit.
+        scale = use + 1e-6 * (1.0 + use.max(initial=0.0))
         worst = int(np.argmax(np.abs(gap) / scale)) if len(gap) else -1
         if worst >= 0 and abs(gap[worst]) > 1e-7 * scale[worst]:
             raise NetworkError(

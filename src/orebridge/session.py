@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,8 @@ from orebridge.delivery.hinges import break_even_days, stock_curve, tornado
 from orebridge.delivery.limits import restrict_to
 from orebridge.delivery.marginal import marginal_values
 from orebridge.delivery.modes import ChainWays, four_ways, news_of, rolled_ways
-from orebridge.errors import ShockError
+from orebridge.delivery.remedies import what_helps
+from orebridge.errors import ShockError, UnknownLabel
 from orebridge.labels import calendar_month
 from orebridge.network import SupplyNetwork
 from orebridge.results import WAYS, Plan, joined
@@ -103,6 +104,7 @@ def respond(
     alliance = tuple(dict.fromkeys(members))
     note("building the supply network")
     network = build_network(world, alliance)
+    _known_members(network, alliance)
     effects = effects_of(loaded, network, months, start, as_dated)
     beliefs = beliefs_of(loaded, network, months, start, as_dated) if foresight == "declared" else []
     wanted = ("alone", "joint", "treaty") if len(alliance) > 1 else ("alone",)
@@ -118,7 +120,8 @@ def respond(
         answers = list(pool.map(plan, touched))
     parts = [answer for answer, _ in answers]
     plans = {way: joined([p.plans[way] for p in parts]) for way in WAYS if way in parts[0].plans}
-    known = {way: joined([p.plans[way] for _, p in answers]).loss_usd() for way in plans}
+    rolled = any(answer is not perfect for answer, perfect in answers)
+    known = {way: joined([p.plans[way] for _, p in answers]).loss_usd() for way in plans} if rolled else {}
     absent = {
         way: "one member: there is nobody to share or plan with" for way in ("treaty", "joint") if way not in plans
     }
@@ -126,24 +129,43 @@ def respond(
     main = max(parts, key=lambda p: (float(p.plans["unaided"].loss["usd"].sum()), p.network.chains[0]))
     best = "joint" if "joint" in plans else "alone"
     curve, swings, marginal, even = pd.DataFrame(), pd.DataFrame(), pd.DataFrame(), {}
+    binding, cures = pd.DataFrame(), pd.DataFrame()
     if hinges:
         part = network.subset(main.network.chains)
         own = restrict_to(effects, part)
-        curve = stock_curve(part, own, months, ("unaided", best), note)
-        even = {way: break_even_days(curve, way) for way in ("unaided", best)}
+        ways = tuple(dict.fromkeys(("unaided", "alone", best)))
+        curve = stock_curve(part, own, months, ways, note)
+        even = {way: break_even_days(curve, way) for way in ways}
+        note("what the answer hangs on")
         swings = tornado(part, own, months, "alone", note)
-        note("what one more tonne saves")
-        marginal = marginal_values(part, own, months, best if plans[best].loss_usd() > 0 else "alone")
+        note("what binds, and what would help")
+        marginal = marginal_values(part, own, months, best if plans[best].loss_usd() > 0 else "alone", start=start)
+        found = what_helps(part, own, months, best, worth.helps if worth else None, start)
+        binding, cures = found.limits, found.remedies
+        if worth is not None and not worth.helps and plans[best].loss_usd() > 0:
+            worth = replace(worth, words=f"{worth.words} {found.words}")
     return Response(
         world=world, network=network, shocks=loaded, effects=effects, members=alliance, start=start, months=months,
         chains=tuple(p.network.chains[0] for p in parts), plans=plans, absent=absent, coordination=worth,
         actions=actions(plans[best], plans["unaided"], network, alliance, lambda m: calendar_month(start, m), world.tables),
         curve=curve, swings=swings, break_even=even, marginal=marginal,
-        warnings=(*effects.notes, *_warnings(network, parts)), foresight=known,
+        warnings=(*effects.notes, *_warnings(network, parts, loaded)), foresight=known,
+        binding=binding, remedies=cures,
     )  # fmt: skip
 
 
-def _warnings(network: SupplyNetwork, parts: list[ChainWays]) -> list[str]:
+def _known_members(network: SupplyNetwork, alliance: tuple[str, ...]) -> None:
+    """Refuse a member of which no table says anything: its loss would come out as nothing."""
+    own = set(network.demands["country"]) | set(network.sites["country"])
+    for member in alliance:
+        if member not in own:
+            raise UnknownLabel(
+                f"member {member}: no use and no site of it stands in the tables, so its loss is unknown, not zero. "
+                "Leave it out, or add its demand in tables of your own (--data)."
+            )
+
+
+def _warnings(network: SupplyNetwork, parts: list[ChainWays], shocks: Sequence[Shock]) -> list[str]:
     chains = {p.network.chains[0] for p in parts}
     own = network.adjustments[network.adjustments["chain"].isin(chains)]
     weak = own["confidence"].isin(["derived", "unverified", "assumed"])
@@ -152,9 +174,20 @@ def _warnings(network: SupplyNetwork, parts: list[ChainWays]) -> list[str]:
         "Stocks of members are assumed days of use: nobody publishes them. See the stock curve.",
         "Values of lost output are assumptions with a wide range; tonnes are firmer than dollars.",
     ]
+    for shock in shocks:
+        if shock.reference_year is not None and shock.reference_year < network.base_year:
+            text.append(
+                f"{shock.name}: this control was already in force in the base year {network.base_year}, so its trade "
+                f"carries part of it; the last year without it is {shock.reference_year}. What is cut here comes on top."
+            )
+    used = network.demands[network.demands["chain"].isin(chains)]
+    for member in network.members:
+        if member not in set(used["country"]):
+            text.append(f"{member}: no use of it is modelled in these chains; its loss of 0 only means that.")
     moved = own[(own["change_share"].abs() > 0.25) & (own["change"].abs() > 0.01 * own["used"].max())]
     if len(moved):
         text.append(
-            f"{len(moved)} figure{'s were' if len(moved) > 1 else ' was'} moved by more than a quarter to balance; `orebridge data reconcile` lists them."
+            f"{len(moved)} figure{'s were' if len(moved) > 1 else ' was'} moved by more than a quarter to balance; "
+            "`orebridge data reconcile` lists them."
         )
     return text

@@ -247,10 +247,12 @@ def _with_common_use(
     used = _received_less_sent(frames)[twin[split]]
     nodes = old.nodes.iloc[split]
     labels = "any origin:" + nodes["node"]
+    # A label has no capacity; a number far above all that could pass keeps arithmetic on sites free of infinities.
+    room = 1e3 * (1.0 + old.throughput()[split])
     sites = pd.DataFrame({column: "" for column in old.sites.columns}, index=range(len(split)))
     sites = sites.assign(
         site=labels.to_numpy(), name=labels.to_numpy(), process="any origin", kind=ORIGIN_KIND,
-        chain=nodes["chain"].to_numpy(), country=nodes["country"].to_numpy(), owner="", capacity=np.inf,
+        chain=nodes["chain"].to_numpy(), country=nodes["country"].to_numpy(), owner="", capacity=room,
         base=np.maximum(used, 0.0), surge=0.0, ramp=1.0, host="", status="operating",
     )  # fmt: skip
     number = len(frames["activities"]) + np.arange(len(split))

@@ -25,10 +25,34 @@ if TYPE_CHECKING:
 
 #: Fact tables in the order a reader asks; `trade` only where a row is used, `transit` is common to all chains.
 ORDER = (
-    "demand", "tiers", "values", "production", "capacities", "recipe_terms", "process_days", "qualifications",
-    "accepted_shares", "recipe_mix", "flows", "trade", "trade_factors", "tariffs", "stocks", "stock_days", "prices", "hosts",
-    "host_rates", "contents", "limits", "assumptions", "facilities", "baskets", "projects", "project_support", "transit",
-)  # fmt: skip
+    "demand",
+    "tiers",
+    "values",
+    "production",
+    "capacities",
+    "recipe_terms",
+    "process_days",
+    "qualifications",
+    "accepted_shares",
+    "recipe_mix",
+    "flows",
+    "trade",
+    "trade_factors",
+    "tariffs",
+    "stocks",
+    "stock_days",
+    "prices",
+    "hosts",
+    "host_rates",
+    "contents",
+    "limits",
+    "assumptions",
+    "facilities",
+    "baskets",
+    "projects",
+    "project_support",
+    "transit",
+)
 Place = tuple[str, int]
 
 
@@ -215,11 +239,19 @@ class Trail:
             else " · ".join(self._name(k, str(row[k])) for k in keys if row[k])
         )
         return Figure(
-            anchor=anchor_of("f", row["file"], row["line"]), table=table, what=what,
-            stated=f"{_readable(row.get('stated_value'))} {unit}".strip(), low=low, high=high, year="" if math.isnan(year) else f"{year:.0f}",
-            confidence=str(row.get("confidence", "")), source=str(row.get("source", "")), note=str(row.get("note", "") or ""),
-            place=f"{row['file']}:{row['line']}", used=used,
-        )  # fmt: skip
+            anchor=anchor_of("f", row["file"], row["line"]),
+            table=table,
+            what=what,
+            stated=f"{_readable(row.get('stated_value'))} {unit}".strip(),
+            low=low,
+            high=high,
+            year="" if math.isnan(year) else f"{year:.0f}",
+            confidence=str(row.get("confidence", "")),
+            source=str(row.get("source", "")),
+            note=str(row.get("note", "") or ""),
+            place=f"{row['file']}:{row['line']}",
+            used=used,
+        )
 
     def _name(self, key: str, value: str) -> str:
         if value == "*":

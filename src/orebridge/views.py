@@ -45,10 +45,16 @@ def by_member(response: Response) -> pd.DataFrame:
         for member in response.members:
             months = short[short["member"] == member].groupby("month")["tonnes"].sum()
             rows.append(
-                {"way": way, "member": member, "loss_usd": plan.loss_usd(member), "tonnes": float(months.sum()),
-                 "first": int(months.index.min()) if len(months) else 0,
-                 "worst": int(months.idxmax()) if len(months) else 0, "peak": float(months.max()) if len(months) else 0.0}
-            )  # fmt: skip
+                {
+                    "way": way,
+                    "member": member,
+                    "loss_usd": plan.loss_usd(member),
+                    "tonnes": float(months.sum()),
+                    "first": int(months.index.min()) if len(months) else 0,
+                    "worst": int(months.idxmax()) if len(months) else 0,
+                    "peak": float(months.max()) if len(months) else 0.0,
+                }
+            )
     return pd.DataFrame(rows)
 
 
@@ -150,9 +156,13 @@ def critical_path(response: Response, chain: str) -> list[str]:
     inputs, outputs = terms[terms["coefficient"] < 0], terms[terms["coefficient"] > 0]
     pairs = outputs.merge(inputs, on="activity", suffixes=("", "_in"))
     pairs = pd.DataFrame(
-        {"made": commodity[pairs["node"].to_numpy(dtype=int)], "of": commodity[pairs["node_in"].to_numpy(dtype=int)],
-         "tonnes": pairs["coefficient"].to_numpy() * net.activities["x0"].to_numpy()[pairs["activity"].to_numpy(dtype=int)]}
-    )  # fmt: skip
+        {
+            "made": commodity[pairs["node"].to_numpy(dtype=int)],
+            "of": commodity[pairs["node_in"].to_numpy(dtype=int)],
+            "tonnes": pairs["coefficient"].to_numpy()
+            * net.activities["x0"].to_numpy()[pairs["activity"].to_numpy(dtype=int)],
+        }
+    )
     carried = pairs.groupby(["made", "of"])["tonnes"].sum()
     hit = restricted(response)
     flows = response.plans["unaided"].flows

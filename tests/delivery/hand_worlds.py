@@ -45,19 +45,22 @@ def world(
     price: float = 1e6,
     spare: float = 1.0,
     free: Sequence[str] = (),
+    waste: dict[str, float] | None = None,
     **assumptions: float,
 ) -> SupplyNetwork:
     """`makes`: (site@country, {node: coefficient}, x0, lag); `ships`: (commodity, origin, destination, y0), one month.
 
-    `stocks`: node -> s0; `demands`: (node, tier, D). Capacity is x0 x spare, ramp free, surge none.
+    `stocks`: node -> s0; `demands`: (node, tier, D); `waste`: by-products thrown away in the base year, t a month (they
+    are `free`). Capacity is x0 x spare, ramp free, surge none.
     """
     at = {n: i for i, n in enumerate(nodes)}
     part = [n.split("@") for n in nodes]
     country = [p[1] for p in part]
     node_frame = pd.DataFrame({
         "node": list(nodes), "commodity": [p[0] for p in part], "country": country, "chain": "toy",
-        "order": 1.0, "mass": "product", "disposal": ["free" if n in free else "priced" for n in nodes],
-        "replacement_usd": price, "waste0": 0.0, "is_member": [c in members for c in country],
+        "order": 1.0, "mass": "product", "disposal": ["free" if n in free or n in (waste or {}) else "priced" for n in nodes],
+        "replacement_usd": price, "waste0": [(waste or {}).get(n, 0.0) for n in nodes],
+        "is_member": [c in members for c in country],
     })  # fmt: skip
     x0 = np.array([m[2] for m in makes], dtype=float)
     names = [m[0] for m in makes]

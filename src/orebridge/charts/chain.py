@@ -8,12 +8,13 @@ picture has and this one lacks, so that both pictures have the same places and s
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from textwrap import wrap
 from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from orebridge.charts.style import FAINT, GHOST, INK, dress, empty, marked, safe
+from orebridge.charts.style import FAINT, GHOST, INK, blank, dress, empty, marked, note, safe
 from orebridge.labels import Labels, country_name, span
 from orebridge.network import OTHERS
 from orebridge.provenance import mark
@@ -68,74 +69,84 @@ def _gathered(links: pd.DataFrame, kept: set[str]) -> pd.DataFrame:
 def chain_sankey(response: Response, after: bool = False, links: pd.DataFrame | None = None) -> go.Figure:
     """The chain in the base year, or (`after`) in the best plan, over the months of the shock. `links` of `chain_links`
     may be given so that both pictures share them."""
-    import plotly.graph_objects as go
-
     links = chain_links(response) if links is None else links
     if links.empty:
         return empty("The chain moves nothing in these months.")
     shown, other = ("after", "before") if after else ("before", "after")
-    labels, trail, stages = Labels.of(response), Trail.of(response), int(links["stage"].max()) + 1
+    stages = int(links["stage"].max()) + 1
     places = _places(links, shown, stages)
-    at = {key: k for k, key in enumerate(places["key"])}
-    flows: dict[str, list[object]] = {"source": [], "target": [], "value": [], "color": [], "customdata": []}
-    limits = set(restricting(response))
-    for row in links.itertuples():
-        real, missing = float(getattr(row, shown)), max(0.0, float(getattr(row, other)) - float(getattr(row, shown)))
-        colour = RESTRICTED if row.origin in limits else OURS if row.origin in response.members else OTHER
-        base = trail.shipment(str(row.commodity), str(row.origin), str(row.destination))
-        words = (
-            f"{safe(labels.commodity(str(row.commodity)))}<br>{_way(str(row.origin), str(row.destination))}<br>"
-            f"base year {marked(f'{row.before:,.1f} t', base.confidence if base else 'derived')}; plan {row.after:,.1f} t"
-        )
-        for amount, tint in ((real, colour), (missing, GHOST)):
-            if amount > 0:
-                flows["source"].append(at[int(row.stage), row.origin])
-                flows["target"].append(at[int(row.stage) + 1, row.destination])
-                flows["value"].append(amount / float(row.total or 1.0))
-                flows["color"].append(tint)
-                flows["customdata"].append(words)
-    figure = go.Figure(
-        go.Sankey(
-            arrangement="fixed",
-            node={"label": places["label"], "x": places["x"], "y": places["y"], "pad": PAD, "thickness": 13, "color": NODE,
-                  "line": {"width": 0}, "hovertemplate": "%{label}<extra></extra>"},
-            link={**flows, "hovertemplate": "%{customdata}<extra></extra>"}, textfont={"size": 12, "color": INK},
-        )
-    )  # fmt: skip
+    node = {
+        "pad": PAD,
+        "thickness": 13,
+        "color": NODE,
+        "line": {"width": 0},
+        "hovertemplate": "%{label}<extra></extra>",
+    }
+    node |= {key: places[key] for key in ("label", "x", "y")}
+    bands = _bands(response, links, shown, other, {key: k for k, key in enumerate(places["key"])})
+    link = {**bands, "hovertemplate": "%{customdata}<extra></extra>"}
+    figure = blank()
+    figure.add_sankey(arrangement="fixed", node=node, link=link, textfont={"size": 12, "color": INK})
     first, last = shock_months(response)
-    months = span(response.month_label(first), response.month_label(last))
-    title = f"<b>{'After: ' + response.best + ' plan' if after else 'Before: base year ' + str(response.network.base_year)}</b>, {last - first + 1} months"
+    if after:
+        title = f"<b>After: {response.best} plan</b>, {span(response.month_label(first), response.month_label(last))}"
+    else:
+        title = f"<b>Before: base year {response.network.base_year}</b>"
+    place = {"x": 0, "xref": "paper", "y": 0.985, "yanchor": "top", "font": {"size": 15}}
     dress(
         figure,
         470,
         margin={"t": 104, "b": 16, "l": 8, "r": 8},
-        title={
-            "text": title + (f" ({months})" if after else ""),
-            "font": {"size": 15},
-            "x": 0,
-            "xref": "paper",
-            "y": 0.985,
-            "yanchor": "top",
-        },
+        title={"text": f"{title}, {last - first + 1} months", **place},
     )
+    _headings(figure, response, links, shown, stages)
+    return figure
+
+
+def _bands(
+    response: Response, links: pd.DataFrame, shown: str, other: str, at: Mapping[object, int]
+) -> dict[str, list[object]]:
+    """Bands of one picture: what moves, and pale beside it what the other picture has more."""
+    labels, trail, limits = Labels.of(response), Trail.of(response), set(restricting(response))
+    bands: dict[str, list[object]] = {"source": [], "target": [], "value": [], "color": [], "customdata": []}
+    for row in links.itertuples():
+        commodity, origin, destination = str(row.commodity), str(row.origin), str(row.destination)
+        real = float(getattr(row, shown))
+        missing = max(0.0, float(getattr(row, other)) - real)
+        colour = RESTRICTED if origin in limits else OURS if origin in response.members else OTHER
+        base = trail.shipment(commodity, origin, destination)
+        known = marked(f"{row.before:,.1f} t", base.confidence if base else "derived")
+        words = f"{safe(labels.commodity(commodity))}<br>{_way(origin, destination)}<br>base year {known}; plan {row.after:,.1f} t"
+        for amount, tint in ((real, colour), (missing, GHOST)):
+            if amount > 0:
+                bands["source"].append(at[int(row.stage), origin])
+                bands["target"].append(at[int(row.stage) + 1, destination])
+                bands["value"].append(amount / float(row.total or 1.0))
+                bands["color"].append(tint)
+                bands["customdata"].append(words)
+    return bands
+
+
+def _headings(figure: go.Figure, response: Response, links: pd.DataFrame, shown: str, stages: int) -> None:
+    """Above the bands their commodity, its mark and tonnes; above the columns what happens there."""
+    labels, trail = Labels.of(response), Trail.of(response)
     for stage in range(stages):
         own = links[links["stage"] == stage]
-        confidence = trail.confidence(
-            trail.shipment(str(r.commodity), str(r.origin), str(r.destination)) for r in own.itertuples()
-        )
-        name = "<br>".join(
-            wrap(
-                labels.commodity(str(own["commodity"].iloc[0])), max(14, 88 // stages), max_lines=2, placeholder=" ..."
-            )
-        )
-        name = "<br>".join(safe(line) for line in name.split("<br>")) + f" {mark(confidence or 'derived')}"
-        figure.add_annotation(x=(stage + 0.5) / stages, y=1.0, yshift=20, yanchor="bottom", xref="paper", yref="paper", showarrow=False,
-                              text=f"<b>{name}</b><br>{own[shown].sum():,.0f} t", font={"size": 12})  # fmt: skip
+        rows = own[["commodity", "origin", "destination"]].itertuples(index=False)
+        confidence = trail.confidence(trail.shipment(str(c), str(o), str(d)) for c, o, d in rows)
+        name = labels.commodity(str(own["commodity"].iloc[0]))
+        lines = wrap(name, max(14, 88 // stages), max_lines=2, placeholder=" ...")
+        text = f"<b>{'<br>'.join(map(safe, lines))} {mark(confidence or 'derived')}</b><br>{own[shown].sum():,.0f} t"
+        note(figure, text, (stage + 0.5) / stages, xanchor="center", yshift=20, font={"size": 12})
     for column in range(stages + 1):
-        word = "made in" if column == 0 else "used in" if column == stages else "worked up in"
-        figure.add_annotation(x=column / stages, y=1.0, yshift=2, yanchor="bottom", xref="paper", yref="paper", showarrow=False, text=word,
-                              xanchor="left" if column == 0 else "right" if column == stages else "center", font={"size": 11, "color": FAINT})  # fmt: skip
-    return figure
+        word, anchor = (
+            ("made in", "left")
+            if column == 0
+            else ("used in", "right")
+            if column == stages
+            else ("worked up in", "center")
+        )
+        note(figure, word, column / stages, xanchor=anchor, yshift=2, font={"size": 11, "color": FAINT})
 
 
 def _way(origin: str, destination: str) -> str:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from orebridge.charts.style import FAINT, INK, WAY_COLOURS, dress, empty, safe
+from orebridge.charts.style import FAINT, INK, WAY_COLOURS, blank, dress, empty, safe
 from orebridge.hangs import break_even_words, swings_in_words
 
 if TYPE_CHECKING:
@@ -20,23 +20,57 @@ LOW, HIGH = "#3f6fa8", "#b8574a"
 
 def stock_curve(response: Response) -> go.Figure:
     """Million USD lost against days of stock held by members' industry, with the break-even days and what they mean."""
-    import plotly.graph_objects as go
-
     if response.curve.empty:
         return empty("The stock curve was left out (--quick).")
-    figure = go.Figure()
+    figure = blank()
     top = float(response.curve["loss_usd"].max()) / 1e6
     for k, (way, group) in enumerate(response.curve.groupby("way", sort=False)):
         rows, colour = group.sort_values("days"), WAY_COLOURS.get(str(way), INK)
-        figure.add_scatter(x=rows["days"], y=rows["loss_usd"] / 1e6, name=str(way), mode="lines+markers", line={"color": colour, "width": 2.5},
-                           hovertemplate=f"{safe(way)}: %{{x}} days, %{{y:,.0f}} million USD<extra></extra>")  # fmt: skip
+        figure.add_scatter(
+            x=rows["days"],
+            y=rows["loss_usd"] / 1e6,
+            name=str(way),
+            mode="lines+markers",
+            line={"color": colour, "width": 2.5},
+            hovertemplate=f"{safe(way)}: %{{x}} days, %{{y:,.0f}} million USD<extra></extra>",
+        )
         days = response.break_even.get(str(way), math.nan)
-        if math.isfinite(days):
-            figure.add_shape(type="line", x0=days, x1=days, y0=0, y1=0.78 - 0.12 * k, yref="paper", line={"color": colour, "dash": "dot", "width": 1.5})
-            figure.add_annotation(x=days, y=0.78 - 0.12 * k, yref="paper", xanchor="left", yanchor="top", xshift=5, showarrow=False,
-                                  align="left", text=f"<b>{days:,.0f} days</b>: {safe(way)} loss gone", font={"color": colour})  # fmt: skip
+        if math.isfinite(days) and days > 0:
+            figure.add_shape(
+                type="line",
+                x0=days,
+                x1=days,
+                y0=0,
+                y1=0.78 - 0.12 * k,
+                yref="paper",
+                line={"color": colour, "dash": "dot", "width": 1.5},
+            )
+            figure.add_annotation(
+                x=days,
+                y=0.78 - 0.12 * k,
+                yref="paper",
+                xanchor="left",
+                yanchor="top",
+                xshift=5,
+                showarrow=False,
+                align="left",
+                text=f"<b>{days:,.0f} days</b>: {safe(way)} loss gone",
+                font={"color": colour},
+            )
     words = safe(break_even_words(response))
-    dress(figure, 400, margin={"t": 74, "b": 54, "l": 76, "r": 16}, title={"text": words, "font": {"size": 13, "color": FAINT}, "x": 0, "xref": "paper", "y": 0.985, "yanchor": "top"})
+    dress(
+        figure,
+        400,
+        margin={"t": 74, "b": 54, "l": 76, "r": 16},
+        title={
+            "text": words,
+            "font": {"size": 13, "color": FAINT},
+            "x": 0,
+            "xref": "paper",
+            "y": 0.985,
+            "yanchor": "top",
+        },
+    )
     figure.update_xaxes(title="days of base-year use held by members' industry [a]", rangemode="tozero", dtick=30)
     figure.update_yaxes(title="million USD lost", range=[-0.02 * top, 1.06 * top])
     return figure
@@ -44,23 +78,31 @@ def stock_curve(response: Response) -> go.Figure:
 
 def tornado(response: Response) -> go.Figure:
     """Million USD by which each assumption moves the loss alone, from its low to its high end; ranges in the labels."""
-    import plotly.graph_objects as go
-
     rows = swings_in_words(response)
     if rows.empty:
         return empty("The tornado was left out (--quick).")
     rows = rows.iloc[::-1]
-    label = [f"<b>{safe(r.title)}</b><br>{safe(r.stated_words)} · range {safe(r.low_words)} to {safe(r.high_words)}" for r in rows.itertuples()]
-    figure = go.Figure()
+    label = [
+        f"<b>{safe(r.title)}</b><br>{safe(r.stated_words)} · range {safe(r.low_words)} to {safe(r.high_words)}"
+        for r in rows.itertuples()
+    ]
+    figure = blank()
     for end, colour in (("low", LOW), ("high", HIGH)):
         change = (rows[end] - rows["stated"]) / 1e6
         words = rows[f"{end}_words"]
         figure.add_bar(
-            y=label, x=change, orientation="h", name=f"{end} end of the range", marker_color=colour,
+            y=label,
+            x=change,
+            orientation="h",
+            name=f"{end} end of the range",
+            marker_color=colour,
             text=[_bar_text(c, loss, w) for c, loss, w in zip(change, rows[end] / 1e6, words, strict=True)],
-            textposition="outside", textfont={"size": 11, "color": FAINT}, cliponaxis=False,
-            hovertext=[f"{safe(w)}: loss {v:,.0f} million USD" for w, v in zip(words, rows[end] / 1e6, strict=True)], hoverinfo="text",
-        )  # fmt: skip
+            textposition="outside",
+            textfont={"size": 11, "color": FAINT},
+            cliponaxis=False,
+            hovertext=[f"{safe(w)}: loss {v:,.0f} million USD" for w, v in zip(words, rows[end] / 1e6, strict=True)],
+            hoverinfo="text",
+        )
     stated = float(rows["stated"].iloc[0]) / 1e6
     change = rows[["low", "high"]].sub(rows["stated"], axis=0).to_numpy() / 1e6
     width = float(np.nanmax(np.abs(change))) or 1.0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from orebridge.provenance import mark
@@ -36,18 +37,45 @@ def marked(text: object, confidence: str) -> str:
     return f"{safe(text)} {sign}" if sign else safe(text)
 
 
+@cache
+def look() -> go.layout.Template:
+    """The common look: white, quiet grid, room for labels, legend on top. A template, so that it holds for every axis."""
+    import plotly.graph_objects as go
+
+    axis = {"gridcolor": GRID, "zerolinecolor": "#b8c0cc", "automargin": True, "title": {"font": {"size": 13}}}
+    return go.layout.Template(
+        layout={
+            "font": {"family": FONT, "size": 13, "color": INK}, "paper_bgcolor": "#ffffff", "plot_bgcolor": "#ffffff",
+            "xaxis": axis, "yaxis": axis, "hoverlabel": {"font": {"family": FONT, "size": 12}}, "separators": ".,",
+            "legend": {"orientation": "h", "y": 1.0, "yanchor": "bottom", "x": 0, "xanchor": "left", "font": {"size": 12}},
+            "margin": {"t": 48, "r": 16, "b": 44, "l": 64},
+        }
+    )  # fmt: skip
+
+
+def blank() -> go.Figure:
+    """An empty figure in the common look."""
+    import plotly.graph_objects as go
+
+    return go.Figure(layout={"template": look()})
+
+
 def dress(figure: go.Figure, height: int, **layout: Any) -> go.Figure:
-    """The common look: white, quiet grid, room for labels, legend on top."""
-    settings: dict[str, Any] = {
-        "template": "plotly_white", "height": height, "margin": {"t": 48, "r": 16, "b": 44, "l": 64},
-        "font": {"family": FONT, "size": 13, "color": INK}, "hoverlabel": {"font": {"family": FONT, "size": 12}},
-        "legend": {"orientation": "h", "y": 1.0, "yanchor": "bottom", "x": 0, "xanchor": "left", "font": {"size": 12}},
-        "separators": ".,",
-    }  # fmt: skip
-    figure.update_layout(**{**settings, **layout})
-    figure.update_xaxes(gridcolor=GRID, zerolinecolor=GRID, automargin=True)
-    figure.update_yaxes(gridcolor=GRID, zerolinecolor="#b8c0cc", automargin=True)
+    """The figure with its height and what else its layout needs."""
+    figure.update_layout(height=height, **layout)
     return figure
+
+
+def note(figure: go.Figure, text: str, x: float, y: float = 1.0, **place: Any) -> None:
+    """Text at a place of the paper (0 to 1 each way unless `xref`, `yref` say otherwise), above it and without an arrow."""
+    settings: dict[str, Any] = {
+        "xref": "paper",
+        "yref": "paper",
+        "xanchor": "left",
+        "yanchor": "bottom",
+        "showarrow": False,
+    }
+    figure.add_annotation(text=text, x=x, y=y, **{**settings, **place})
 
 
 def empty(message: str, height: int = 120) -> go.Figure:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 import pandas as pd
 
-from orebridge.charts.style import ABOVE, BASE, BELOW, FAINT, INK, dress, empty, marked, safe
+from orebridge.charts.style import ABOVE, BASE, BELOW, FAINT, INK, blank, dress, empty, marked, note, safe
 from orebridge.labels import Labels, country_name
 from orebridge.trail import Trail, weak
 from orebridge.views import hardest_chain, restricting, shipments
@@ -86,8 +86,6 @@ def shipment_map(response: Response, way: str | None = None, most: int = MOST_RO
     Width grows with the root of the tonnes; green above the base year, grey as in it (pale where that figure is derived,
     unverified or assumed), amber and dashed below. Marks in the hover text tell how the base-year figure is known.
     """
-    import plotly.graph_objects as go
-
     rows = shipments(response, way or response.best, hardest_chain(response))
     places = outlines()
     rows = rows[rows["origin"].isin(places.keys()) & rows["destination"].isin(places.keys())]
@@ -101,29 +99,9 @@ def shipment_map(response: Response, way: str | None = None, most: int = MOST_RO
     if rows.empty:
         return empty("No shipment of this chain starts or ends at a member.")
     cut = min(CUTS, key=lambda c: (_crossing(rows, c), CUTS.index(c)))
-    figure = go.Figure()
+    figure = blank()
     _land(figure, cut, set(response.members), set(restricting(response)))
-    trail, labels = Trail.of(response), Labels.of(response)
-    widest = math.sqrt(float(rows["tonnes"].max()) or 1.0)
-    seen: set[str] = set()
-    for row in rows.iloc[::-1].itertuples():
-        base = trail.shipment(str(row.commodity), str(row.origin), str(row.destination))
-        confidence = base.confidence if base else ""
-        group = _group(float(row.tonnes), float(row.base), weak(confidence))
-        colour, dash, opacity = GROUPS[group]
-        known = marked(f"{row.base:,.1f} t", confidence) if row.base > 0 else "none"
-        words = (
-            f"<b>{safe(labels.commodity(str(row.commodity)))}</b><br>{safe(country_name(str(row.origin)))} to {safe(country_name(str(row.destination)))}<br>"
-            f"plan {row.tonnes:,.1f} t over {response.months} months<br>base year {known}"
-        )
-        width = THINNEST + (WIDEST - THINNEST) * math.sqrt(float(row.tonnes)) / widest
-        for points in _arcs(places[str(row.origin)].point, places[str(row.destination)].point, cut, str(row.commodity)):
-            figure.add_scatter(
-                x=points[:, 0], y=points[:, 1], mode="lines+markers", name=group, legendgroup=group, showlegend=group not in seen, legendrank=list(GROUPS).index(group),
-                line={"color": colour, "width": width, "dash": dash}, opacity=opacity, hovertext=words, hoverinfo="text",
-                marker={"symbol": "arrow", "size": np.where(np.arange(len(points)) == HEAD, 9 + 2 * width, 0), "angleref": "previous", "color": colour, "line": {"width": 0}},
-            )  # fmt: skip
-            seen.add(group)
+    _routes(figure, response, rows, cut)
     ends = list(dict.fromkeys([*rows["origin"], *rows["destination"]]))
     xs, ys = [_east(places[c].point[0], cut) for c in ends], [places[c].point[1] for c in ends]
     west, east = max(cut, min(xs) - 18.0), min(cut + 360.0, max(xs) + 18.0)
@@ -138,20 +116,37 @@ def shipment_map(response: Response, way: str | None = None, most: int = MOST_RO
     dress(figure, round(height) + 70, margin={"t": 40, "r": 4, "b": 30, "l": 4}, hovermode="closest")
     figure.update_xaxes(visible=False, range=[west, east], constrain="domain")
     figure.update_yaxes(visible=False, range=[south, north], scaleanchor="x", scaleratio=TALL, constrain="domain")
-    note = f"Width: root of the tonnes over {response.months} months. [d/u/a]: the base-year figure is derived, unverified or assumed."
-    figure.add_annotation(
-        text=note,
-        x=0,
-        y=0,
-        xref="paper",
-        yref="paper",
-        yshift=-24,
-        xanchor="left",
-        yanchor="bottom",
-        showarrow=False,
-        font={"size": 11, "color": FAINT},
-    )
+    words = f"Width: root of the tonnes over {response.months} months. [d/u/a]: base-year figure derived, unverified or assumed."
+    note(figure, words, 0.0, 0.0, yshift=-24, font={"size": 11, "color": FAINT})
     return figure
+
+
+def _routes(figure: go.Figure, response: Response, rows: pd.DataFrame, cut: float) -> None:
+    """A line with an arrowhead per route, the widest below."""
+    trail, labels, places = Trail.of(response), Labels.of(response), outlines()
+    widest = math.sqrt(float(rows["tonnes"].max()) or 1.0)
+    seen: set[str] = set()
+    for row in rows.itertuples():
+        commodity, origin, destination = str(row.commodity), str(row.origin), str(row.destination)
+        base = trail.shipment(commodity, origin, destination)
+        confidence = base.confidence if base else ""
+        group = _group(float(row.tonnes), float(row.base), weak(confidence))
+        colour, dash, opacity = GROUPS[group]
+        known = marked(f"{row.base:,.1f} t", confidence) if row.base > 0 else "none"
+        words = (
+            f"<b>{safe(labels.commodity(commodity))}</b><br>{safe(country_name(origin))} to {safe(country_name(destination))}"
+            f"<br>plan {row.tonnes:,.1f} t over {response.months} months<br>base year {known}"
+        )
+        width = THINNEST + (WIDEST - THINNEST) * math.sqrt(float(row.tonnes)) / widest
+        for points in _arcs(places[origin].point, places[destination].point, cut, commodity):
+            head = np.where(np.arange(len(points)) == HEAD, 9 + 2 * width, 0)
+            marker = {"symbol": "arrow", "size": head, "angleref": "previous", "color": colour, "line": {"width": 0}}
+            figure.add_scatter(
+                x=points[:, 0], y=points[:, 1], mode="lines+markers", name=group, legendgroup=group, opacity=opacity,
+                showlegend=group not in seen, legendrank=list(GROUPS).index(group), marker=marker, hovertext=words,
+                line={"color": colour, "width": width, "dash": dash}, hoverinfo="text",
+            )  # fmt: skip
+            seen.add(group)
 
 
 def off_the_map(response: Response, way: str | None = None) -> list[str]:
@@ -177,10 +172,13 @@ def _label_sides(points: list[Point], names: list[str], scale: float) -> list[st
     for (x, y), name in zip(points, names, strict=True):
         px, py, wide = x * scale, y * scale * TALL, 6.4 * len(name)
         boxes = {
-            "bottom center": (px - wide / 2, py - 19, px + wide / 2, py - 5), "top center": (px - wide / 2, py + 5, px + wide / 2, py + 19),
-            "middle right": (px + 6, py - 7, px + 6 + wide, py + 7), "middle left": (px - 6 - wide, py - 7, px - 6, py + 7),
-            "bottom right": (px + 3, py - 19, px + 3 + wide, py - 5), "top left": (px - 3 - wide, py + 5, px - 3, py + 19),
-        }  # fmt: skip
+            "bottom center": (px - wide / 2, py - 19, px + wide / 2, py - 5),
+            "top center": (px - wide / 2, py + 5, px + wide / 2, py + 19),
+            "middle right": (px + 6, py - 7, px + 6 + wide, py + 7),
+            "middle left": (px - 6 - wide, py - 7, px - 6, py + 7),
+            "bottom right": (px + 3, py - 19, px + 3 + wide, py - 5),
+            "top left": (px - 3 - wide, py + 5, px - 3, py + 19),
+        }
         side = min(boxes, key=lambda k: sum(_overlap(boxes[k], other) for other in taken))
         taken.append(boxes[side])
         sides.append(side)
@@ -241,5 +239,15 @@ def _land(figure: go.Figure, cut: float, members: set[str], limits: set[str]) ->
             parts += [points, gap]
     for name, (colour, parts) in groups.items():
         xs, ys = np.concatenate(parts).astype(np.float32).T if parts else np.zeros((2, 0), np.float32)
-        figure.add_scatter(x=xs, y=ys, mode="lines", fill="toself", fillcolor=colour, line={"color": SHORE, "width": 0.6},
-                           hoverinfo="skip", name=name or "land", showlegend=bool(name and parts), legendrank=2000)  # fmt: skip
+        figure.add_scatter(
+            x=xs,
+            y=ys,
+            mode="lines",
+            fill="toself",
+            fillcolor=colour,
+            line={"color": SHORE, "width": 0.6},
+            hoverinfo="skip",
+            name=name or "land",
+            showlegend=bool(name and parts),
+            legendrank=2000,
+        )

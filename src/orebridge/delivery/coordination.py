@@ -100,9 +100,9 @@ def _words(value: float, without: float, lost: float, helps: bool) -> str:
         return "Under a million USD is lost alone: there is next to nothing to coordinate."
     if not helps:
         return "Coordination does not help here: the joint plan saves under 1 % of what is lost alone."
-    text = f"A joint plan saves {value / 1e6:,.0f} million USD of {lost / 1e6:,.0f} lost alone ({value / lost:.0%})"
+    text = f"A joint plan saves {value / 1e6:,.0f} million USD of {lost / 1e6:,.0f} lost alone ({100 * value / lost:.0f} %)"
     if without < 0.5 * value:
-        text += f"; {1 - without / value:.0%} of that is one member living on the other's stock for a time"
+        text += f"; {100 * (1 - without / value):.0f} % of that is one member living on the other's stock for a time"
     return text + "."
 
 

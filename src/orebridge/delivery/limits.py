@@ -47,7 +47,7 @@ class Horizon:
 
 def horizon_for(network: SupplyNetwork, reported: int) -> Horizon:
     """Tail of at least the longest lead chain plus the refill time (assumption `tail_months`)."""
-    longest = int(network.activities["lag"].max()) + int(network.routes["lag"].max())
+    longest = sum(int(frame["lag"].max()) if len(frame) else 0 for frame in (network.activities, network.routes))
     return Horizon(reported, max(int(network.assumption("tail_months")), 2 * longest))
 
 

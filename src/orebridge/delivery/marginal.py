@@ -3,74 +3,114 @@
     saved(q) = loss(as planned) - loss(with q more tonnes at a commodity, member and month)        USD
 
 The duals of the balance rows (loss avoided per extra tonne, >= 0, in the weighted units of the single solve) only pick
-the places worth trying. The figures come from re-solves with 1 t and with 10 % of the member's monthly use there,
-because a dual holds for the first gram alone. Duals of the staged solve are never used: after a cut they are priced in
-the units of the stage. Not covered: what the extra tonne would cost, and places that help only together.
+the places and months worth trying. The figures come from re-solves with a first amount and a larger one, because a dual
+holds for the first gram alone. Duals of the staged solve are never used: after a cut they are priced in the units of
+the stage. Contracts with outsiders stay as they are. Not covered: what the extra tonne would cost, places that help
+only together, and forms that a member does not use in the base year.
 """
 
 from __future__ import annotations
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
+from orebridge.delivery.hinges import own_use
 from orebridge.delivery.model import Model
-from orebridge.delivery.modes import prepare
-from orebridge.delivery.stages import solve_single
+from orebridge.delivery.naming import commodity_name, month_name, tonnes, usd
+from orebridge.delivery.warm import Case, Warm, case_of, loss_of, total
 from orebridge.network import SupplyNetwork
 from orebridge.program import Solution
-from orebridge.results import member_loss
 from orebridge.shocks import Effects
 
-COLUMNS = ["commodity", "member", "month", "usd_first_tonne", "tonnes", "usd_per_tonne", "words"]
-UNEVEN = 0.2  # a first tonne worth this much more than the mean of the larger amount is said to fade
+COLUMNS = [
+    "commodity", "member", "month", "when", "first_tonnes", "usd_first_tonne", "tonnes", "usd_per_tonne", "saves_usd",
+    "words",
+]  # fmt: skip
+UNEVEN = 0.2  # a first amount worth this much more per tonne than the larger one is said to fade
+LEAST_USE = 0.05  # t per month; below it a tonne is years of use
+EQUAL = 1e-3  # months whose value differs by less count as equally good
 
 
 def marginal_values(
-    network: SupplyNetwork, effects: Effects, months: int, way: str = "alone", most: int = 5, share: float = 0.1
+    network: SupplyNetwork,
+    effects: Effects,
+    months: int,
+    way: str = "alone",
+    most: int = 5,
+    share: float = 0.1,
+    start: str | None = None,
 ) -> pd.DataFrame:
-    """USD saved by the first tonne, and per tonne by `share` of monthly use, at the `most` best places of one chain.
+    """USD saved by a little more of a commodity at a member, at the `most` best places of one chain, best first.
 
-    One row per commodity and member, at its best month. USD is nan where a value of lost output is unknown.
+    One row per commodity and member, at the last of its best months (`when` is its calendar month if `start` is given,
+    YYYY-MM). `first_tonnes` is one tonne, or `share` of the month's use where that use is below a tonne; `tonnes` is
+    `share` of the month's use, or ten times the first amount where that is more. `usd_first_tonne` and `usd_per_tonne`
+    are USD saved per tonne by the one and the other, `saves_usd` what `tonnes` save in all. Places that save nothing
+    are left out; USD is nan where a value of lost output is unknown.
     """
-    network, limits, horizon, unaided = prepare(network, effects, months)
-    coalition = frozenset(network.members) if way == "joint" else frozenset()
-    model = Model(network, limits, horizon, unaided, coalition, f"{way} (marginal values)")
-    solution = solve_single(model)
-    loss = _loss(model, solution)
-    worth = solution.duals(model.balance)[:, :months]
-    use = network.throughput()
-    ours = np.flatnonzero(network.nodes["is_member"].to_numpy(dtype=bool))
-    best = ours[np.argsort(-worth[ours].max(axis=1), kind="stable")]
+    case, warm = case_of(network, effects, months), Warm(way)
+    model, solution = warm.solve(case)
+    loss = _loss(case, model, solution)
+    worth = value_per_tonne(model, solution)[:, :months]
+    use = own_use(case.network)
+    best = worth.max(axis=1, initial=0.0)
+    amounts = {int(i): _amounts(float(use[i]), share) for i in np.flatnonzero(use >= LEAST_USE)}
+    ours = case.network.nodes["is_member"].to_numpy(dtype=bool)
+    promise = {i: best[i] * q for i, (_, q) in amounts.items() if ours[i] and best[i] > 1e-6}
     rows = []
-    for node in best[worth[best].max(axis=1) > 1e-6][:most]:
-        month = int(np.argmax(worth[node]))
-        amount = max(share * float(use[node]), 1e-3)
-        first = min(1.0, amount)
-        saved = [(loss - _with_more(model, int(node), month, q)) / q for q in (first, amount)]
-        commodity, country = network.nodes["commodity"].iloc[node], network.nodes["country"].iloc[node]
-        words = _words(str(commodity), str(country), month + 1, first, saved[0], amount, saved[1])
-        rows.append((commodity, country, month + 1, saved[0], amount, saved[1], words))
-    return pd.DataFrame(rows, columns=COLUMNS)
+    # The promise is the most that can be saved, so twice as many tries as rows leave room for those that fade.
+    for node in sorted(promise, key=lambda i: (-promise[i], i))[: 2 * most]:
+        good = np.flatnonzero(worth[node] >= best[node] * (1.0 - EQUAL))
+        month, early = int(good[-1]), len(good) == good[-1] + 1
+        first, more = amounts[node]
+        saved = [loss - _with_more(case, model, node, month, q) for q in (first, more)]
+        if not np.isnan(saved).any() and min(saved) <= max(1.0, 1e-9 * loss):
+            continue
+        name, member = (str(case.network.nodes[column].iloc[node]) for column in ("commodity", "country"))
+        when = month_name(start, month + 1)
+        text = _words(
+            commodity_name(case.network, name), member, f"{'by' if early else 'in'} {when}", first, more, saved
+        )
+        rows.append((name, member, month + 1, when, first, saved[0] / first, more, saved[1] / more, saved[1], text))
+    frame = pd.DataFrame(rows, columns=COLUMNS)
+    return frame.sort_values(["saves_usd", "commodity"], ascending=[False, True], ignore_index=True).head(most)
 
 
-def _loss(model: Model, solution: Solution) -> float:
-    frame = member_loss(model.network, model.limits, model.horizon, model.flows(solution))
-    return float(frame["usd"].sum(skipna=False))
+def value_per_tonne(model: Model, solution: Solution) -> npt.NDArray[np.float64]:
+    """Objective of the single solve saved per extra tonne, by node and month: the balance duals, signed as a saving.
+
+    The row reads supply less use = need, so one more tonne is one less of need and the dual is the saving. It is never
+    negative but where a tonne too many has to be stored or thrown away.
+    """
+    return solution.duals(model.balance)
 
 
-def _with_more(model: Model, node: int, month: int, tonnes: float) -> float:
-    """Loss with `tonnes` more at a node in a month; the program is as before afterwards."""
+def _amounts(use: float, share: float) -> tuple[float, float]:
+    first = 1.0 if use >= 1.0 else share * use
+    return first, share * use if share * use > first else 10.0 * first
+
+
+def _loss(case: Case, model: Model, solution: Solution) -> float:
+    return total(loss_of(case, model.flows(solution)))
+
+
+def _with_more(case: Case, model: Model, node: int, month: int, more: float) -> float:
+    """Loss with `more` tonnes at a node in a month; the program is as before afterwards."""
     program, row = model.program, model.balance.ids[node, month]
-    # Supply moves the right-hand side (demand less what the past delivers) down.
-    need = float(model.need[node, month]) - tonnes
+    need = float(model.need[node, month]) - more
     with program.changed():
         program.set_rhs(np.array([row]), lower=need, upper=need)
-        return _loss(model, program.solve())
+        return _loss(case, model, program.solve())
 
 
-def _words(commodity: str, member: str, month: int, first: float, usd: float, amount: float, mean: float) -> str:
-    text = (
-        f"{first:,.3g} t more {commodity} in {member} in month {month} saves {usd * first / 1e6:,.3g} million USD; "
-        f"{amount:,.3g} t save {mean * amount / 1e6:,.3g} million USD"
-    )
-    return text + ("; the value fades as more comes." if usd > mean * (1.0 + UNEVEN) else ".")
+def _words(name: str, member: str, when: str, first: float, more: float, saved: list[float]) -> str:
+    if first >= 1.0:
+        head = f"The first tonne of {name} in {member} {when} saves {usd(saved[0])}"
+    else:
+        head = (
+            f"{tonnes(first)} more {name} in {member} (the month's use is below a tonne) {when} saves {usd(saved[0])}"
+        )
+    text = f"{head}; {tonnes(more)} save {usd(saved[1])}"
+    fades = saved[0] / first > saved[1] / more * (1.0 + UNEVEN)
+    return text + (": the value fades as more comes." if fades else ".")

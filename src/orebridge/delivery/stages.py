@@ -26,6 +26,7 @@ Floats = npt.NDArray[np.float64]
 CUT = 1e-6
 NOTHING = 1e-7  # million USD below which a tier loses nothing
 PRICED = 1e-6  # reduced costs and duals above this count as non-zero (the solver's own tolerance is 1e-7)
+TIE = 1e-3  # USD per tonne
 EVEN = 1e-4  # excess shortfall (share of demand) below which nobody is treated unfairly
 Costs = list[tuple[npt.NDArray[np.int32], Floats]]
 
@@ -306,10 +307,17 @@ def _change(model: Model) -> Costs:
 
 
 def _tie_break(model: Model) -> Costs:
+    """Stage F: a different weight for every column, below a cent per tonne, so that of equal plans one is the answer.
+
+    Columns up to the base year are worth keeping (the weight is a reward), those beyond it cost: without effects the
+    base year stays the answer. A weight must differ from the next by more than the solver's tolerance of 1e-7.
+    """
     costs: Costs = []
-    for family in (model.unmet, model.shipment_extra, model.activity_extra, model.stock_extra, model.waste):
-        names = list(next(iter(family.axes.values())))
-        rank = np.argsort(np.argsort(names)).astype(float)[:, None] + 1.0
-        month = np.arange(1, family.shape[1] + 1)[None, :]
-        costs.append((family.ids, 1e-5 * (1.0 + 0.37 * rank / len(names)) * (1.0 + 0.01 * month)))
+    beyond = (model.unmet, model.shipment_extra, model.activity_extra, model.stock_extra, model.waste)
+    for sign, families in ((1.0, beyond), (-1.0, (model.shipment, model.activity, model.stock))):
+        for family in families:
+            names = list(next(iter(family.axes.values())))
+            rank = np.argsort(np.argsort(names)).astype(float)[:, None] + 1.0
+            month = np.arange(1, family.shape[1] + 1)[None, :]
+            costs.append((family.ids, sign * TIE * (1.0 + 0.37 * rank / len(names)) * (1.0 + 0.01 * month)))
     return costs

@@ -56,6 +56,7 @@ RESCUES: tuple[tuple[str, dict[str, Any]], ...] = (
     ("scratch", {"presolve": "off", "simplex_strategy": PRIMAL_SIMPLEX}),
     ("scratch", {"solver": "ipm", "run_crossover": "on"}),
 )
+DISTURBANCE = "dual_simplex_cost_perturbation_multiplier"
 _scheduler = threading.Lock()
 
 
@@ -150,6 +151,8 @@ class Engine:
     def __init__(self, name: str, arrays: Arrays) -> None:
         self.name = name
         self.n_cols, self.n_rows = len(arrays.cost), len(arrays.row_lower)
+        #: From an old basis the dual simplex leaves the costs as they are, instead of disturbing them a little.
+        self.steady = False
         self._highs = _highspy().Highs()
         self._now: dict[str, Any] = {}
         for option, value in OPTIONS:
@@ -245,6 +248,7 @@ class Engine:
         if self._weights != STEEPEST:
             self._weigh(STEEPEST, self.basis())
         self._set("simplex_strategy", PRIMAL_SIMPLEX if primal else DUAL_SIMPLEX)
+        self._set(DISTURBANCE, 0.0 if self.steady and not self._blank else 1.0)
         if interior:
             self.forget()
             with self._options(solver="ipm"):

@@ -205,6 +205,30 @@ class Program:
         """Change limits of rows in place; what is not given stays (an equation needs both)."""
         self._set_pair("rows", rows, lower, upper, ("row_lower", "row_upper"), self.row_label)
 
+    def adopt(self, other: Program) -> bool:
+        """Take over the bounds and limits of `other` in place if it has the same families and coefficients.
+
+        Returns False, and changes nothing, if it has not. Costs are not taken. For sweeps: build the changed program as
+        arrays, which is cheap, adopt its figures, and solve warm what is in the solver already. Coefficients count as
+        the same up to a relative 1e-12, which is what rounding makes of one figure summed in two orders.
+        """
+        mine, theirs = self._data, other._data
+        pairs = ((mine.column_families, theirs.column_families), (mine.row_families, theirs.row_families))
+        if any([(n, f.shape) for n, f in a.items()] != [(n, f.shape) for n, f in b.items()] for a, b in pairs):
+            return False
+        own, other_matrix = mine.matrix(), theirs.matrix()
+        same = np.array_equal(own.indptr, other_matrix.indptr) and np.array_equal(own.indices, other_matrix.indices)
+        if not same or not np.allclose(own.data, other_matrix.data, rtol=1e-12, atol=0.0):
+            return False
+        for kind, keys in (("columns", ("lower", "upper")), ("rows", ("row_lower", "row_upper"))):
+            now = [mine.array(key) for key in keys]
+            new = [theirs.array(key) for key in keys]
+            ids = np.flatnonzero((now[0] != new[0]) | (now[1] != new[1])).astype(np.int32)
+            if ids.size:
+                label = self.column_label if kind == "columns" else self.row_label
+                self._set_pair(kind, ids, new[0][ids], new[1][ids], keys, label)
+        return True
+
     @contextmanager
     def changed(self) -> Iterator[Program]:
         """Undo at the end what is changed inside: bounds, limits, costs, and added rows go. May be nested."""
@@ -238,6 +262,15 @@ class Program:
             raise UnknownLabel(f"{self.name}: no base {name!r} was kept; there are {sorted(self._bases) or 'none'}.")
         pieces = self._parts.solve(name, workers, interior)
         return Solution(pieces, self._data.n_cols, self._data.n_rows)
+
+    def keep_steady(self) -> None:
+        """From now on warm starts leave the costs as they are, where the dual simplex would disturb them a little.
+
+        For many re-solves in which only bounds and limits move and most costs are zero (measured on a chain of 38,000
+        columns: 3 to 6 times quicker). Where costs differ from column to column, or change, it can be slower. The
+        optimum is the same.
+        """
+        self._parts.steady = True
 
     def keep_base(self, name: str = BASE) -> None:
         """Keep the last solve (basis, solution and figures) for `solve(from_base=True)`, or under a name of its own.

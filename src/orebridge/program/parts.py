@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from orebridge.errors import NotOptimal, ProgramError
-from orebridge.program.components import components, gather_small, groups
+from orebridge.program.components import components, gather_small, groups, runs, take
 from orebridge.program.data import KEYS, Data
 from orebridge.program.engine import Arrays, Basis, Engine, Outcome
 from orebridge.program.families import Floats, Ints
@@ -81,6 +81,8 @@ class Parts:
         self._base: dict[str, dict[str, Floats]] = {}
         self._times_kept = 0
         self._stale = True
+        #: Whether warm starts leave the costs undisturbed.
+        self.steady = False
 
     @property
     def live(self) -> bool:
@@ -204,32 +206,34 @@ class Parts:
         return columns, rows
 
     def _open(self, part: Part) -> Engine:
-        if part.engine is not None:
-            return part.engine
-        data = self._data
-        figures = {key: data.array(key) for key in KEYS}
-        matrix = data.matrix()
-        index = matrix.indices
-        if len(self._parts) > 1:
-            for key in KEYS:
-                figures[key] = figures[key][part.rows if key.startswith("row") else part.columns]
-            matrix = matrix[:, part.columns]
-            index = self._local["rows"][matrix.indices]
-        value, scale = matrix.data, data.scale_of_rows()
+        if part.engine is None:
+            part.engine = Engine(self._data.name, self._arrays(part))
+            if part.start is not None:
+                part.engine.set_basis(part.engine.assemble_basis(*part.start))
+                part.start = None
+            part.untold = Changes()
+        return part.engine
+
+    def _arrays(self, part: Part) -> Arrays:
+        """The figures in force of one part, its columns and rows numbered inside it."""
+        data, matrix = self._data, self._data.matrix()
+        if len(self._parts) == 1:
+            figures = {key: data.array(key) for key in KEYS}
+            start, index, value = matrix.indptr, matrix.indices, matrix.data
+        else:
+            columns, rows = runs(part.columns), runs(part.rows)
+            figures = {key: take(data.array(key), rows if key.startswith("row") else columns) for key in KEYS}
+            entries = [(int(matrix.indptr[first]), int(matrix.indptr[last])) for first, last in columns]
+            count = take(matrix.indptr[1:], columns) - take(matrix.indptr[:-1], columns)
+            start = np.concatenate([np.zeros(1, count.dtype), np.cumsum(count)])
+            index, value = self._local["rows"][take(matrix.indices, entries)], take(matrix.data, entries)
+        scale = data.scale_of_rows()
         if scale is not None:
             value = value * scale[part.rows][index]
-            figures["row_lower"], figures["row_upper"] = (
-                figures[key] * scale[part.rows] for key in ("row_lower", "row_upper")
-            )
-        start = matrix.indptr.astype(np.int32, copy=False)
-        part.engine = Engine(
-            data.name, Arrays(**figures, start=start, index=index.astype(np.int32, copy=False), value=value)
-        )
-        if part.start is not None:
-            part.engine.set_basis(part.engine.assemble_basis(*part.start))
-            part.start = None
-        part.untold = Changes()
-        return part.engine
+            for key in ("row_lower", "row_upper"):
+                figures[key] = figures[key] * scale[part.rows]
+        start, index = (ids.astype(np.int32, copy=False) for ids in (start, index))
+        return Arrays(**figures, start=start, index=index, value=value)
 
     def _tell(self, part: Part) -> None:
         """Pass changed figures on to the engine."""
@@ -278,11 +282,12 @@ class Parts:
         """Solve one part; returns "" or the solver's word for what it is instead of optimal."""
         self._tell(part)
         engine = self._open(part)
+        engine.steady = self.steady
         if from_base in part.bases:
             result = engine.run_from(part.bases[from_base][0])
         elif interior and len(part.columns) > LARGE:
             result = engine.run(interior=True)
-        elif "cost" in part.since_solve and part.solved and len(part.columns) > LARGE:
+        elif "cost" in part.since_solve and part.solved and len(part.columns) > LARGE and not self.steady:
             engine.forget()  # another objective over a large part: presolve from scratch beats the old basis
             result = engine.run()
         else:

@@ -28,15 +28,34 @@ if TYPE_CHECKING:
 SHOWN_ACTIONS = 8  # of each kind; the rest opens on a click
 #: What the tables of figures hold, in words, in the order of `trail.ORDER`.
 TABLE_WORDS = {
-    "demand": "Use", "tiers": "Share of use by tier", "values": "Value of lost output", "production": "Output", "capacities": "Capacity",
-    "recipe_terms": "Inputs and outputs of recipes", "process_days": "Days of work", "qualifications": "Months to qualify a recipe",
-    "accepted_shares": "Share of use that accepts a recipe", "recipe_mix": "Mix of recipes", "flows": "Shipments stated directly",
-    "trade": "Customs records used", "trade_factors": "Tonnes of commodity per customs tonne", "tariffs": "Tariffs", "stocks": "Holdings",
-    "stock_days": "Days of stock where no holding is published", "prices": "Prices", "hosts": "Host metals",
-    "host_rates": "By-product per tonne of host", "contents": "Elements in products", "limits": "Limits of plants",
-    "assumptions": "Assumptions", "facilities": "Facilities", "baskets": "Rare-earth baskets", "projects": "Projects",
-    "project_support": "Public support of projects", "transit": "Days of transport",
-}  # fmt: skip
+    "demand": "Use",
+    "tiers": "Share of use by tier",
+    "values": "Value of lost output",
+    "production": "Output",
+    "capacities": "Capacity",
+    "recipe_terms": "Inputs and outputs of recipes",
+    "process_days": "Days of work",
+    "qualifications": "Months to qualify a recipe",
+    "accepted_shares": "Share of use that accepts a recipe",
+    "recipe_mix": "Mix of recipes",
+    "flows": "Shipments stated directly",
+    "trade": "Customs records used",
+    "trade_factors": "Tonnes of commodity per customs tonne",
+    "tariffs": "Tariffs",
+    "stocks": "Holdings",
+    "stock_days": "Days of stock where no holding is published",
+    "prices": "Prices",
+    "hosts": "Host metals",
+    "host_rates": "By-product per tonne of host",
+    "contents": "Elements in products",
+    "limits": "Limits of plants",
+    "assumptions": "Assumptions",
+    "facilities": "Facilities",
+    "baskets": "Rare-earth baskets",
+    "projects": "Projects",
+    "project_support": "Public support of projects",
+    "transit": "Days of transport",
+}
 
 
 def render(response: Response) -> str:
@@ -71,9 +90,12 @@ def _figures(response: Response) -> dict[str, str]:
     """Figures as JSON that may stand inside a script element."""
     links = chain_links(response)
     built: dict[str, go.Figure] = {
-        "shortage": charts.shortage_by_month(response), "loss": charts.loss_by_way(response), "map": charts.shipment_map(response),
-        "before": charts.chain_sankey(response, links=links), "after": charts.chain_sankey(response, after=True, links=links),
-    }  # fmt: skip
+        "shortage": charts.shortage_by_month(response),
+        "loss": charts.loss_by_way(response),
+        "map": charts.shipment_map(response),
+        "before": charts.chain_sankey(response, links=links),
+        "after": charts.chain_sankey(response, after=True, links=links),
+    }
     if response.coordination is not None:
         built["coordination"] = charts.coordination(response)
     if len(response.curve):
@@ -88,27 +110,52 @@ def _content(response: Response) -> dict[str, Any]:
     chain = hardest_chain(response)
     actions = content.action_rows(response)
     return {
-        "version": __version__, "data_version": response.world.version, "title": content.title(response), "start": response.start,
-        "end": response.month_label(response.months), "months": response.months, "members": and_list(map(in_words, response.members)),
-        "chains": and_list(labels.chain(c) for c in response.chains), "base_year": response.network.base_year,
-        "modelled_to": _modelled_to(response), "shocks": _shocks(response),
-        "headline": content.headline(response), "ways": content.way_rows(response), "way_names": list(response.plans),
-        "member_rows": content.member_rows(response), "coordination": content.coordination_words(response),
-        "worth": response.coordination, "split": _split(response), "break_even": break_even_words(response),
-        "warnings": response.warnings, "shortages": _shortages(response, trail), "untouched": content.untouched(response),
-        "values": _values(response, trail, labels), "best": response.best, "discount": _assumption(response, "discount_rate"),
-        "terminal": _assumption(response, "terminal_share"), "tornado": swings_in_words(response).to_dict("records"),
+        "version": __version__,
+        "data_version": response.world.version,
+        "title": content.title(response),
+        "start": response.start,
+        "end": response.month_label(response.months),
+        "months": response.months,
+        "members": and_list(map(in_words, response.members)),
+        "chains": and_list(labels.chain(c) for c in response.chains),
+        "base_year": response.network.base_year,
+        "modelled_to": _modelled_to(response),
+        "shocks": _shocks(response),
+        "headline": content.headline(response),
+        "ways": content.way_rows(response),
+        "way_names": list(response.plans),
+        "member_rows": content.member_rows(response),
+        "coordination": content.coordination_words(response),
+        "worth": response.coordination,
+        "split": _split(response),
+        "break_even": break_even_words(response),
+        "warnings": response.warnings,
+        "shortages": _shortages(response, trail),
+        "untouched": content.untouched(response),
+        "values": _values(response, trail, labels),
+        "best": response.best,
+        "discount": _assumption(response, "discount_rate"),
+        "terminal": _assumption(response, "terminal_share"),
+        "tornado": swings_in_words(response).to_dict("records"),
         "foresight": foresight_words(response),
-        "actions": _by_kind(_with_base(response, trail, actions)), "shown": SHOWN_ACTIONS,
-        "binding": content.worded_rows(response.binding, response), "remedies": content.worded_rows(response.remedies, response),
-        "marginal": content.marginal_words(response), "chain": labels.chain(chain),
-        "path": and_list(labels.commodity(c) for c in critical_path(response, chain)), "routes": _routes(response, trail, labels, chain),
+        "actions": _by_kind(_with_base(response, trail, actions)),
+        "shown": SHOWN_ACTIONS,
+        "binding": content.worded_rows(response.binding, response),
+        "remedies": content.worded_rows(response.remedies, response),
+        "marginal": content.marginal_words(response),
+        "chain": labels.chain(chain),
+        "path": and_list(labels.commodity(c) for c in critical_path(response, chain)),
+        "routes": _routes(response, trail, labels, chain),
         "off_map": and_list(country_name(c) for c in off_the_map(response)),
-        "stock_rows": trail.rows("stock_days"), "assumptions": _assumptions(response, trail), "balanced": [_balanced(b, trail) for b in trail.balanced],
+        "stock_rows": trail.rows("stock_days"),
+        "assumptions": _assumptions(response, trail),
+        "balanced": [_balanced(b, trail) for b in trail.balanced],
         "tables": [(TABLE_WORDS.get(t, t), t, rows) for t, rows in trail.figures.items()],
-        "sources": _sources(response, trail), "confidence": [(w, m, text) for w, (m, text) in CONFIDENCE.items()],
-        "marks": {word: (letter or "r", text) for word, (letter, text) in CONFIDENCE.items()}, "mix": _mix(trail),
-    }  # fmt: skip
+        "sources": _sources(response, trail),
+        "confidence": [(w, m, text) for w, (m, text) in CONFIDENCE.items()],
+        "marks": {word: (letter or "r", text) for word, (letter, text) in CONFIDENCE.items()},
+        "mix": _mix(trail),
+    }
 
 
 def _modelled_to(response: Response) -> str:
@@ -120,10 +167,19 @@ def _modelled_to(response: Response) -> str:
 def _shocks(response: Response) -> list[dict[str, Any]]:
     known = set(response.world.tables["sources"]["source"])
     return [
-        {"title": s.title, "description": s.description, "source": s.source, "linked": s.source in known, "began": s.date or "", "name": s.name,
-         "events": [{"kind": e.kind, "months": e.months, "first": e.start, "words": _event_words(e.keys)} for e in s.events]}
+        {
+            "title": s.title,
+            "description": s.description,
+            "source": s.source,
+            "linked": s.source in known,
+            "began": s.date or "",
+            "name": s.name,
+            "events": [
+                {"kind": e.kind, "months": e.months, "first": e.start, "words": _event_words(e.keys)} for e in s.events
+            ],
+        }
         for s in response.shocks
-    ]  # fmt: skip
+    ]
 
 
 def _event_words(keys: Mapping[str, Any]) -> str:
@@ -144,10 +200,15 @@ def _shortages(response: Response, trail: Trail) -> list[dict[str, Any]]:
 
 def _split(response: Response) -> list[dict[str, str]]:
     return [
-        {"member": country_name(str(r.member)), **{k: content.money(float(getattr(r, k))) for k in ("alone", "joint", "saved", "share")},
-         "payment": "not computed" if math.isnan(r.payment) else f"{'receives' if r.payment > 0 else 'pays'} {content.money(abs(r.payment))}"}
+        {
+            "member": country_name(str(r.member)),
+            **{k: content.money(float(getattr(r, k))) for k in ("alone", "joint", "saved", "share")},
+            "payment": "not computed"
+            if math.isnan(r.payment)
+            else f"{'receives' if r.payment > 0 else 'pays'} {content.money(abs(r.payment))}",
+        }
         for r in split(response).itertuples()
-    ]  # fmt: skip
+    ]
 
 
 def _values(response: Response, trail: Trail, labels: Labels) -> list[tuple[bool, list[Figure]]]:
@@ -206,20 +267,34 @@ def _routes(response: Response, trail: Trail, labels: Labels, chain: str) -> lis
     for row in shipments(response, response.best, chain).head(60).itertuples():
         known = trail.shipment(str(row.commodity), str(row.origin), str(row.destination))
         rows.append(
-            {"commodity": labels.commodity(str(row.commodity)), "way": f"{country_name(str(row.origin))} to {country_name(str(row.destination))}",
-             "plan": content.tonnes(row.tonnes), "base": content.tonnes(row.base), "change": f"{content.tonnes(row.tonnes - row.base)}",
-             "anchor": known.anchor if known else "", "confidence": known.confidence if known else "" }
-        )  # fmt: skip
+            {
+                "commodity": labels.commodity(str(row.commodity)),
+                "way": f"{country_name(str(row.origin))} to {country_name(str(row.destination))}",
+                "plan": content.tonnes(row.tonnes),
+                "base": content.tonnes(row.base),
+                "change": f"{content.tonnes(row.tonnes - row.base)}",
+                "anchor": known.anchor if known else "",
+                "confidence": known.confidence if known else "",
+            }
+        )
     return rows
 
 
 def _assumptions(response: Response, trail: Trail) -> list[dict[str, Any]]:
     place = {figure.what: figure.anchor for figure in trail.rows("assumptions")}
     return [
-        {"name": a.name, "value": readable(a.value), "low": readable(a.low), "high": readable(a.high), "unit": a.unit, "note": a.note,
-         "source": a.source, "anchor": place.get(a.name, "")}
+        {
+            "name": a.name,
+            "value": readable(a.value),
+            "low": readable(a.low),
+            "high": readable(a.high),
+            "unit": a.unit,
+            "note": a.note,
+            "source": a.source,
+            "anchor": place.get(a.name, ""),
+        }
         for a in response.network.assumptions.values()
-    ]  # fmt: skip
+    ]
 
 
 def _balanced(row: Balanced, trail: Trail) -> dict[str, Any]:
@@ -230,9 +305,18 @@ def _balanced(row: Balanced, trail: Trail) -> dict[str, Any]:
         if abs(row.moved) >= 5e-4
         else "0"
     )
-    return {"anchor": row.anchor, "what": row.what, "stated": readable(row.stated), "used": readable(row.used), "moved": moved,
-            "far": math.isfinite(row.moved) and abs(row.moved) > 0.25, "confidence": row.confidence, "source": row.source, "inferred": row.inferred,
-            "rows": [(f"{file}:{line}", trail.figure((file, line))) for file, line in row.rows]}  # fmt: skip
+    return {
+        "anchor": row.anchor,
+        "what": row.what,
+        "stated": readable(row.stated),
+        "used": readable(row.used),
+        "moved": moved,
+        "far": math.isfinite(row.moved) and abs(row.moved) > 0.25,
+        "confidence": row.confidence,
+        "source": row.source,
+        "inferred": row.inferred,
+        "rows": [(f"{file}:{line}", trail.figure((file, line))) for file, line in row.rows],
+    }
 
 
 def _sources(response: Response, trail: Trail) -> list[dict[str, Any]]:

@@ -134,11 +134,17 @@ def member_rows(response: Response) -> list[dict[str, Any]]:
     order = {m: k for k, m in enumerate(response.members)}
     frame = frame.sort_values("member", key=lambda column: column.map(order), kind="stable")
     return [
-        {"way": r["way"], "member": country_name(r["member"]), "loss": money(r["loss_usd"]), "tonnes": tonnes(r["tonnes"]),
-         "first": response.month_label(r["first"]) if r["first"] else "never",
-         "worst": f"{response.month_label(r['worst'])} ({tonnes(r['peak'])} t)" if r["worst"] else "", "any": r["loss_usd"] != 0 or r["tonnes"] > 0}
+        {
+            "way": r["way"],
+            "member": country_name(r["member"]),
+            "loss": money(r["loss_usd"]),
+            "tonnes": tonnes(r["tonnes"]),
+            "first": response.month_label(r["first"]) if r["first"] else "never",
+            "worst": f"{response.month_label(r['worst'])} ({tonnes(r['peak'])} t)" if r["worst"] else "",
+            "any": r["loss_usd"] != 0 or r["tonnes"] > 0,
+        }
         for r in frame.to_dict("records")
-    ]  # fmt: skip
+    ]
 
 
 def shortage_rows(response: Response) -> list[dict[str, Any]]:
@@ -154,8 +160,18 @@ def shortage_rows(response: Response) -> list[dict[str, Any]]:
             }
             for way in response.plans
         ]
-        rows.append({"member": country_name(row["member"]), "code": row["member"], "product": labels.commodity(row["product"]), "id": row["product"],
-                     "tier": row["tier"], "use": tonnes(row["use"]), "ways": ways, "first": response.month_label(row["first"]) if row["first"] else "never"})  # fmt: skip
+        rows.append(
+            {
+                "member": country_name(row["member"]),
+                "code": row["member"],
+                "product": labels.commodity(row["product"]),
+                "id": row["product"],
+                "tier": row["tier"],
+                "use": tonnes(row["use"]),
+                "ways": ways,
+                "first": response.month_label(row["first"]) if row["first"] else "never",
+            }
+        )
     return rows
 
 
@@ -177,11 +193,20 @@ def action_rows(response: Response) -> list[dict[str, Any]]:
     for row in grouped(response.actions).to_dict("records"):
         form = " + ".join(labels.commodity(part) for part in row["form"].split(" + "))
         rows.append(
-            {**row, "site_name": labels.site(row["site"]), "recipe_name": labels.recipe(process.get(row["site"], ""), row["recipe"]),
-             "owner_name": country_name(row["owner"]), "form_name": form, "where": _where(labels, row, process),
-             "for_name": _for_whom(row), "span": span(row["first_month"], row["last_month"]), "total": tonnes(row["tonnes"]),
-             "most": tonnes(row["peak"]), "unit_name": _unit(row["unit"])}
-        )  # fmt: skip
+            {
+                **row,
+                "site_name": labels.site(row["site"]),
+                "recipe_name": labels.recipe(process.get(row["site"], ""), row["recipe"]),
+                "owner_name": country_name(row["owner"]),
+                "form_name": form,
+                "where": _where(labels, row, process),
+                "for_name": _for_whom(row),
+                "span": span(row["first_month"], row["last_month"]),
+                "total": tonnes(row["tonnes"]),
+                "most": tonnes(row["peak"]),
+                "unit_name": _unit(row["unit"]),
+            }
+        )
     return rows
 
 
@@ -234,11 +259,17 @@ def worded_rows(frame: pd.DataFrame, response: Response) -> list[dict[str, Any]]
         member, worth = row.get("member"), row.get("worth_usd", row.get("saves_usd", math.nan))
         share = row.get("saves_share", math.nan)
         rows.append(
-            {"kind": row.get("kind", ""), "what": row.get("what", ""), "words": row.get("words", ""), "change": row.get("change", ""),
-             "member": country_name(str(member)) if isinstance(member, str) and member else "", "months": _months(row.get("months"), response),
-             "worth": money(worth) if isinstance(worth, float | int) and math.isfinite(worth) else "",
-             "share": percent(share) if isinstance(share, float) and math.isfinite(share) else ""}
-        )  # fmt: skip
+            {
+                "kind": row.get("kind", ""),
+                "what": row.get("what", ""),
+                "words": row.get("words", ""),
+                "change": row.get("change", ""),
+                "member": country_name(str(member)) if isinstance(member, str) and member else "",
+                "months": _months(row.get("months"), response),
+                "worth": money(worth) if isinstance(worth, float | int) and math.isfinite(worth) else "",
+                "share": percent(share) if isinstance(share, float) and math.isfinite(share) else "",
+            }
+        )
     return rows
 
 
@@ -249,4 +280,4 @@ def _months(months: Any, response: Response) -> str:
     if isinstance(months, Iterable):
         known = sorted(int(m) for m in months)
         return span(response.month_label(known[0]), response.month_label(known[-1])) if known else ""
-    return "" if months is None or pd.isna(months) else f"{int(months)} months"
+    return f"{int(months)} months" if isinstance(months, float | int) and math.isfinite(months) else ""

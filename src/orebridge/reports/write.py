@@ -132,10 +132,20 @@ def _frames(response: Response) -> dict[str, pd.DataFrame]:
     trail = Trail.of(response)
     frames["actions"] = response.actions
     frames["base_year"] = pd.DataFrame(
-        [{"what": b.what, "stated_t_per_year": b.stated, "used_t_per_year": b.used, "confidence": b.confidence, "source": b.source,
-          "rows": "; ".join(f"{file}:{line}" for file, line in b.rows), "inferred": b.inferred} for b in trail.balanced],
+        [
+            {
+                "what": b.what,
+                "stated_t_per_year": b.stated,
+                "used_t_per_year": b.used,
+                "confidence": b.confidence,
+                "source": b.source,
+                "rows": "; ".join(f"{file}:{line}" for file, line in b.rows),
+                "inferred": b.inferred,
+            }
+            for b in trail.balanced
+        ],
         columns=["what", "stated_t_per_year", "used_t_per_year", "confidence", "source", "rows", "inferred"],
-    )  # fmt: skip
+    )
     figures = [asdict(figure) for rows in trail.figures.values() for figure in rows]
     columns = ["table", "what", "stated", "low", "high", "year", "confidence", "source", "note", "place", "used"]
     frames["figures"] = pd.DataFrame(figures, columns=["anchor", *columns])[columns]

@@ -45,7 +45,8 @@ def add(model: Model) -> None:
         [
             o in model.coalition and d in model.coalition
             for o, d in zip(routes["origin"], routes["destination"], strict=True)
-        ]
+        ],
+        dtype=bool,  # a chain inside one country has no routes
     )[:, None]
     fixed = fixed | (from_member & to_member & ~together)
     number = np.minimum(unaided, upper)
