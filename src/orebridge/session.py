@@ -134,13 +134,15 @@ def respond(
         part = network.subset(main.network.chains)
         own = restrict_to(effects, part)
         ways = tuple(dict.fromkeys(("unaided", "alone", best)))
-        curve = stock_curve(part, own, months, ways, note)
+        note("what the answer hangs on, what binds, and what would help")
+        gains = best if plans[best].loss_usd() > 0 else "alone"
+        with ThreadPoolExecutor(WORKERS) as pool:
+            swung = pool.submit(tornado, part, own, months, "alone")
+            curved = pool.submit(stock_curve, part, own, months, ways)
+            helped = pool.submit(what_helps, part, own, months, best, worth.helps if worth else None, start)
+            worths = pool.submit(marginal_values, part, own, months, gains, start=start)
+            swings, curve, found, marginal = swung.result(), curved.result(), helped.result(), worths.result()
         even = {way: break_even_days(curve, way) for way in ways}
-        note("what the answer hangs on")
-        swings = tornado(part, own, months, "alone", note)
-        note("what binds, and what would help")
-        marginal = marginal_values(part, own, months, best if plans[best].loss_usd() > 0 else "alone", start=start)
-        found = what_helps(part, own, months, best, worth.helps if worth else None, start)
         binding, cures = found.limits, found.remedies
         if worth is not None and not worth.helps and plans[best].loss_usd() > 0:
             worth = replace(worth, words=f"{worth.words} {found.words}")
