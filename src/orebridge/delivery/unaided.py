@@ -141,8 +141,8 @@ class Simulator:
         """Served share of each node's wants, share at which each activity runs, and what came with this month's output."""
         wanted = self._takes @ want_act + self._ships @ want_ship + self._demands @ demand
         served, ratio = np.ones_like(came), np.ones_like(want_act)
-        for number, level in enumerate(self._levels):
-            if number and self._now is not None:
+        for level in self._levels:
+            if self._now is not None:
                 came[level] += (self._now @ (want_act * ratio))[level]
             supply = came[level] + from_stock[level]
             scarce = np.divide(
