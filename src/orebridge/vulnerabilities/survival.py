@@ -43,9 +43,8 @@ DEMANDS = [
     "sites_red", "sites_amber",
 ]  # fmt: skip
 RED, AMBER, GREEN, UNKNOWN = "red", "amber", "green", "unknown"
-# Parts of the month in which a use first goes short; a little beyond it, so that two lengths always are too long.
-PARTS = np.array([0.125, 0.25, 0.375, 0.5, 0.625, 0.75, 0.875, 1.0, 1.125])
-HALVINGS = 3  # of the last month in the planned case; each is a solve
+STEPS = 8  # parts of a month that are tried, twice
+HALVINGS = 4  # of the last month in the planned case; each is a solve
 
 
 @dataclass(frozen=True)
@@ -60,12 +59,16 @@ class Recovery:
 
 @dataclass(frozen=True)
 class Survival:
-    """Months members can do without one site, in all and by (member, product); the months looked at mean "at least"."""
+    """Months members can do without one site, in all and by (member, product); the months looked at mean "at least".
+
+    `planned_at_least`: the plan was not looked for beyond that, so the real time is that or longer.
+    """
 
     site: int
     unaided: float
     planned: float
     by_product: Floats
+    planned_at_least: bool = False
 
 
 def recovery_times(world: World) -> dict[str, Recovery]:
@@ -90,19 +93,28 @@ def status(tts: float, recovery: Recovery, at_least: bool) -> str:
     return RED if tts < recovery.value else AMBER if tts < recovery.high else GREEN
 
 
-def survive(bench: Bench, sites: Sequence[int] | None = None, planned: bool = True) -> list[Survival]:
+def survive(
+    bench: Bench,
+    recovery: Mapping[str, Recovery] | None = None,
+    sites: Sequence[int] | None = None,
+    planned: bool = True,
+) -> list[Survival]:
     """How long members can do without each site that runs in the base year (or those given, by position).
 
-    Without `planned` the planned case is left out (nan) and nothing is solved.
+    With `recovery` a plan is sought only up to the longest time to recover, and only where the time to survive without
+    one is shorter: beyond it every colour is green. Without `planned` nothing is solved (nan).
     """
     network = bench.network
     chosen = np.flatnonzero(network.sites["base"] > 0) if sites is None else np.asarray(sites, dtype=int)
     unaided = _without_plan(bench, [int(k) for k in chosen])
     found = []
     for site, by_product in unaided.items():
-        least = float(by_product.min(initial=bench.months))
-        best = _with_plan(bench, site, least) if planned else np.nan
-        found.append(Survival(site, least, best, by_product))
+        least, most = float(by_product.min(initial=bench.months)), float(bench.months)
+        if recovery is not None:
+            high = _of(recovery, str(network.sites["kind"].iloc[site])).high
+            most = most if np.isnan(high) else min(most, float(np.ceil(high)))
+        best = max(least, _with_plan(bench, site, least, int(most))) if planned else np.nan
+        found.append(Survival(site, least, best, by_product, best >= min(most, bench.months)))
     return found
 
 
@@ -121,14 +133,31 @@ def _without_plan(bench: Bench, sites: Sequence[int]) -> dict[int, Floats]:
     jobs = [(site, float(length)) for site in hurt for length in range(1, months + 1)]
     short = _limits_case(bench, jobs)
     whole = {site: np.array([_more(short[k * months + t], calm) for t in range(months)]) for k, site in enumerate(hurt)}
-    # Within the month in which a use first goes short.
-    last = {site: np.where(w.any(axis=0), w.argmax(axis=0), months) for site, w in whole.items()}
-    parts = [(site, int(k)) for site in hurt for k in np.unique(last[site]) if k < months]
-    fine = _limits_case(bench, [(site, min(k + part, float(months))) for site, k in parts for part in PARTS])
-    for number, (site, k) in enumerate(parts):
-        grid = np.array(fine[number * len(PARTS) : (number + 1) * len(PARTS)])
-        for use in np.flatnonzero(last[site] == k):
-            result[site][use] = k + _root(PARTS, grid[:, use] - calm[use], _more(grid, calm)[:, use])
+    # Within the month in which a use first goes short, in two steps: to an eighth of it, then to a sixty-fourth.
+    first = {site: np.where(w.any(axis=0), w.argmax(axis=0).astype(float), float(months)) for site, w in whole.items()}
+    for width in (1.0, STEPS**-1):
+        first = _refined(bench, first, width, calm)
+    return result | first
+
+
+def _refined(bench: Bench, fine: dict[int, Floats], width: float, calm: Floats) -> dict[int, Floats]:
+    """For each site and use, a longer length without a shortage between the one given and `width` beyond it.
+
+    The last step interpolates: two lengths that are too long and next to each other show where the shortage begins.
+    """
+    months, last = float(bench.months), width < 1.0
+    jobs = [(site, float(low)) for site, own in fine.items() for low in np.unique(own[own < months])]
+    grid = width * np.arange(1, STEPS + 2) / STEPS
+    short = _limits_case(bench, [(site, min(low + part, months)) for site, low in jobs for part in grid])
+    result = {site: own.copy() for site, own in fine.items()}
+    for number, (site, low) in enumerate(jobs):
+        tonnes = np.array(short[number * len(grid) : (number + 1) * len(grid)])
+        over = _more(tonnes, calm)
+        for use in np.flatnonzero(fine[site] == low):
+            k = int(np.argmax(over[:, use])) if over[:, use].any() else len(grid) - 1
+            result[site][use] = low + (float(grid[k - 1]) if k else 0.0)
+            if last:
+                result[site][use] = low + _root(grid, tonnes[:, use] - calm[use], k)
     return result
 
 
@@ -138,9 +167,8 @@ def _more(short: Floats, calm: Floats) -> npt.NDArray[np.bool_]:
     return result
 
 
-def _root(lengths: Floats, tonnes: Floats, short: npt.NDArray[np.bool_]) -> float:
-    """Longest length without a shortage, from the two shortest with one; lengths ascend and the last is short."""
-    first = int(np.argmax(short))
+def _root(lengths: Floats, tonnes: Floats, first: int) -> float:
+    """Longest length without a shortage, where `first` is the first of `lengths` with one."""
     fine = float(lengths[first - 1]) if first else 0.0
     if first + 1 >= len(lengths) or tonnes[first + 1] <= tonnes[first]:
         return fine
@@ -149,48 +177,50 @@ def _root(lengths: Floats, tonnes: Floats, short: npt.NDArray[np.bool_]) -> floa
     return min(max(at, fine), a)
 
 
-def _with_plan(bench: Bench, site: int, least: float) -> float:
-    """Months with the best plan; never less than without one, which is itself a plan."""
-    months = float(bench.months)
-    if least >= months:
-        return months
+def _with_plan(bench: Bench, site: int, least: float, most: int) -> float:
+    """Months with the best plan, looked for up to `most`; never less than without one, which is itself a plan."""
+    if least >= most:
+        return least
     calm = float(bench.meter.short(bench.calm_case.course).sum())
 
     def short(length: float) -> float:
         case = next(bench.cases([bench.limits(sites=[site], length=length)]))
         return max(_planned_short(bench, case) - calm, 0.0)
 
-    low, high = _whole_months(short, int(np.floor(least)), int(months))
-    if high is None:
-        return months
-    # Shortest length known to be too long, and the one before it that was tried.
-    too_long: list[tuple[float, float]] = [(high, short(high))]
-    fine = max(float(low), least)
+    low, over = _whole_months(short, int(np.floor(least)), most)
+    if over is None:
+        return float(most)
+    # Lengths known to be too long, shortest first, and the longest known not to be.
+    fine, too_long = max(float(low), least), [over]
     for _ in range(HALVINGS):
         middle = 0.5 * (fine + too_long[0][0])
         tonnes = short(middle)
-        if tonnes > _trace(bench):
+        if tonnes > 0.0:
             too_long.insert(0, (middle, tonnes))
         else:
             fine = middle
-    if len(too_long) < 2:
+    if len(too_long) < 2 and over[0] < bench.months:
+        too_long.append((over[0] + 0.25, short(min(over[0] + 0.25, float(bench.months)))))
+    if len(too_long) < 2 or too_long[1][1] <= too_long[0][1]:
         return fine
     (a, u), (b, v) = too_long[0], too_long[1]
-    return max(fine, min(a, a - u * (b - a) / (v - u) if v > u else fine))
+    return max(fine, min(a, a - u * (b - a) / (v - u)))
 
 
-def _whole_months(short: Callable[[float], float], low: int, most: int) -> tuple[int, float | None]:
-    """Longest whole month without a shortage, and the next; by halving, as a longer outage of one site is not shorter."""
-    if short(float(most)) <= 0.0:
+def _whole_months(short: Callable[[float], float], low: int, most: int) -> tuple[int, tuple[float, float] | None]:
+    """Longest whole month without a shortage, and the next with its tonnes short; by halving: longer is not better."""
+    worst = short(float(most))
+    if worst <= 0.0:
         return most, None
-    high = most
-    while high - low > 1:
-        middle = (low + high) // 2
-        if short(float(middle)) > 0.0:
-            high = middle
+    over = (float(most), worst)
+    while over[0] - low > 1:
+        middle = int(low + over[0]) // 2
+        tonnes = short(float(middle))
+        if tonnes > 0.0:
+            over = (float(middle), tonnes)
         else:
             low = middle
-    return low, float(high)
+    return low, over
 
 
 def _trace(bench: Bench) -> float:
@@ -218,13 +248,14 @@ def survival_rows(bench: Bench, found: Sequence[Survival], recovery: Mapping[str
     for item in found:
         row, back = sites.iloc[item.site], _of(recovery, str(sites["kind"].iloc[item.site]))
         held = item.unaided >= bench.months
-        best = item.planned if not np.isnan(item.planned) else item.unaided
+        planned = not np.isnan(item.planned)
+        best, capped = (item.planned, item.planned_at_least) if planned else (item.unaided, held)
         k = int(np.argmin(item.by_product)) if len(item.by_product) and not held else -1
         first = "/".join(bench.meter.products[k]) if k >= 0 else ""
         rows.append(
             (row["chain"], row["site"], row["name"], row["kind"], row["country"], main.get(item.site, ""), item.unaided,
-             item.planned, best >= bench.months, back.low, back.value, back.high, back.confidence,
-             status(item.unaided, back, held), status(best, back, best >= bench.months), first)
+             item.planned, capped, back.low, back.value, back.high, back.confidence,
+             status(item.unaided, back, held), status(best, back, capped), first)
         )  # fmt: skip
     return pd.DataFrame(rows, columns=SURVIVAL)
 

@@ -95,9 +95,10 @@ class Tracer:
         """Members' base-year uses: `node, member, product, tonnes` (a month)."""
         demands = self.network.demands
         own = demands[demands["is_member"].to_numpy(dtype=bool)]
-        frame = own.assign(tonnes=own["D"] - own["unmet0"]).groupby(["node", "country", "commodity"])["tonnes"].sum()
-        frame = frame.reset_index().rename(columns={"country": "member", "commodity": "product"})
-        return frame[frame["tonnes"] > 0].sort_values(["product", "member"]).reset_index(drop=True)
+        sums = own.assign(tonnes=own["D"] - own["unmet0"]).groupby(["node", "country", "commodity"])["tonnes"].sum()
+        frame: pd.DataFrame = sums.reset_index().rename(columns={"country": "member", "commodity": "product"})
+        frame = frame[frame["tonnes"] > 0].sort_values(["product", "member"])
+        return frame.reset_index(drop=True)
 
     @cached_property
     def order(self) -> dict[str, float]:
@@ -238,7 +239,9 @@ class Walk:
         without = np.linalg.solve(np.eye(len(at)) - self.step[np.ix_(at, at)], lost)[np.flatnonzero(at == node)[0]]
         if abs(result.sum() + without - 1.0) > CLOSED:
             name = self.tracer.network.nodes["node"].iloc[node]
-            raise NetworkError(f"tracing {name}: shares add up to {result.sum() + without:.6g}, not to one; report this.")
+            raise NetworkError(
+                f"tracing {name}: shares add up to {result.sum() + without:.6g}, not to one; report this."
+            )
         return result
 
     def direct(self, node: int, origin: str) -> float:
