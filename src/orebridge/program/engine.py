@@ -20,6 +20,7 @@ import numpy.typing as npt
 
 from orebridge.errors import ProgramError
 from orebridge.program.families import Floats, Ints
+from orebridge.stopping import stop_if_interrupted
 
 OPTIONS: tuple[tuple[str, Any], ...] = (
     ("output_flag", False),
@@ -348,6 +349,7 @@ class Engine:
         return bool(status == states.kInfeasible)
 
     def _run(self) -> Any:
+        stop_if_interrupted()
         self._blank = False
         status = self._highs.run()
         if status == _highspy().HighsStatus.kError:
