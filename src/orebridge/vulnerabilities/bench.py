@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import islice
 
 import numpy as np
 import numpy.typing as npt
@@ -80,10 +81,10 @@ class Bench:
             site_share[np.ix_(np.array(sites), np.flatnonzero(struck))] = kept[..., struck]
         return replace(self.calm, route_share=route_share, site_share=site_share, release_share=self._opened)
 
-    def cases(self, limits: Sequence[Limits]) -> Iterator[Case]:
+    def cases(self, limits: Iterable[Limits]) -> Iterator[Case]:
         """The course without a plan under each of the limits, batch by batch: memory does not grow with their number."""
-        for k in range(0, len(limits), BATCH):
-            batch = limits[k : k + BATCH]
+        coming = iter(limits)
+        while batch := list(islice(coming, BATCH)):
             for own, course in zip(batch, self._simulator.run(batch), strict=True):
                 yield Case(own, course, self.meter.loss(course))
 

@@ -27,7 +27,7 @@ from orebridge.world import Fact, World
 CUTS = (0.1, 0.2, 0.3, 0.4, 0.5)
 STATED, NO_ROOM = "as stated", "no room"
 LIMITS = [
-    "chain", "site", "name", "commodity", "host", "country", "rate", "rate_low", "rate_high", "rate_confidence",
+    "chain", "site", "name", "process", "host", "country", "rate", "rate_low", "rate_high", "rate_confidence",
     "host_t_per_year", "limit_t_per_year", "base_t_per_year", "capacity_t_per_year", "slack",
 ]  # fmt: skip
 EFFECTS = [

@@ -77,7 +77,7 @@ def singles(bench: Bench, hits: Sequence[Hit], length: int) -> list[Outcome]:
     kinds: dict[tuple[frozenset[int], frozenset[int]], int] = {}
     for k, hit in enumerate(hits):
         kinds.setdefault(hit.touches, k)
-    limits = [bench.limits(sorted(hits[k].routes), sorted(hits[k].sites), length) for k in kinds.values()]
+    limits = (bench.limits(sorted(hits[k].routes), sorted(hits[k].sites), length) for k in kinds.values())
     found: dict[tuple[frozenset[int], frozenset[int]], tuple[Loss, Loss, bool]] = {}
     for touches, case in zip(kinds, bench.cases(limits), strict=True):
         found[touches] = (case.loss, bench.planned(case), not case.loss.nothing)
@@ -109,7 +109,7 @@ def worst_pairs(bench: Bench, alone: Sequence[Outcome], length: int, most: int) 
     ceiling = Ceiling(bench)
     heights = np.zeros(len(order))
     harmless = np.zeros(len(order), dtype=bool)
-    limits = [bench.limits(sorted(routes), sorted(sites), length) for routes, sites in order]
+    limits = (bench.limits(sorted(routes), sorted(sites), length) for routes, sites in order)
     for k, case in enumerate(bench.cases(limits)):
         harmless[k] = case.loss.nothing
         heights[k] = 0.0 if harmless[k] else ceiling.usd(case)
@@ -118,7 +118,7 @@ def worst_pairs(bench: Bench, alone: Sequence[Outcome], length: int, most: int) 
         if harmless[k] or (worst.full and heights[k] + ROUNDING < worst.least):
             break
         a, b = todo[order[k]]
-        case = next(bench.cases([limits[k]]))
+        case = next(bench.cases([bench.limits(sorted(order[k][0]), sorted(order[k][1]), length)]))
         answer = bench.plan(case)
         loss = bench.meter.loss(answer.flows)
         solved += 1

@@ -120,7 +120,7 @@ def survive(
 
 def _limits_case(bench: Bench, jobs: Sequence[tuple[int, float]]) -> list[Floats]:
     """Tonnes short of each (member, product) without a plan, for outages (site, length)."""
-    limits = [bench.limits(sites=[site], length=length) for site, length in jobs]
+    limits = (bench.limits(sites=[site], length=length) for site, length in jobs)
     return [bench.meter.short(case.course) for case in bench.cases(limits)]
 
 
