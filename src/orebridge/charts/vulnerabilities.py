@@ -107,7 +107,7 @@ def survival(found: Vulnerabilities, most: int = MOST_SITES) -> go.Figure:
     names = [
         safe(_short(f"{name} ({country})", 58)) for name, country in zip(rows["name"], rows["country"], strict=True)
     ]
-    figure = blank()
+    figure, places = blank(), np.arange(len(rows))
     figure.add_bar(
         y=places, x=rows["ttr_high"] - rows["ttr_low"], base=rows["ttr_low"], orientation="h", name="time to recover, range",
         marker_color="rgba(110,124,148,0.25)", customdata=rows["ttr_confidence"],
