@@ -78,7 +78,9 @@ def test_a_small_program_kept_warm_finds_what_a_rebuilt_one_finds(way: str, f: F
         solution = solve_single(rebuilt)
         assert answer.objective == pytest.approx(solution.objective, rel=1e-9, abs=1e-6)
         assert broken_limits(net, limits, answer.flows) == []
-        total = [member_loss(net, limits, horizon, flows)["usd"].sum() for flows in (answer.flows, rebuilt.flows(solution))]
+        total = [
+            member_loss(net, limits, horizon, flows)["usd"].sum() for flows in (answer.flows, rebuilt.flows(solution))
+        ]
         assert total[0] == pytest.approx(total[1], rel=1e-6, abs=100.0)
 
 

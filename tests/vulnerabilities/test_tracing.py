@@ -102,7 +102,9 @@ def joint_production() -> SupplyNetwork:
         waste={"la/oxide@CHN": 9.0},
         members=("AAA",),
     )
-    order = net.nodes["commodity"].map({"mix/feed": 1.0, "la/oxide": 2.0, "dy/oxide": 2.0, "nd/oxide": 2.0, "mag/net": 3.0})
+    order = net.nodes["commodity"].map(
+        {"mix/feed": 1.0, "la/oxide": 2.0, "dy/oxide": 2.0, "nd/oxide": 2.0, "mag/net": 3.0}
+    )
     return replace(net, nodes=net.nodes.assign(order=order))
 
 
@@ -138,7 +140,11 @@ def test_bands_carry_the_whole_use_at_every_stage() -> None:
     links = trace_links(third_country(), "AAA", "magnet")
     assert links.groupby("stage")["share"].sum().tolist() == pytest.approx([1.0, 1.0])
     metal = links[links["stage"] == 1].set_index(["origin", "destination"])["share"].to_dict()
-    assert metal == {("CHN", "AAA"): pytest.approx(0.4), ("CHN", "VNM"): pytest.approx(0.3), ("VNM", "VNM"): pytest.approx(0.3)}
+    assert metal == {
+        ("CHN", "AAA"): pytest.approx(0.4),
+        ("CHN", "VNM"): pytest.approx(0.3),
+        ("VNM", "VNM"): pytest.approx(0.3),
+    }
     with pytest.raises(UnknownLabel, match="AAA has no use of 'metal'"):
         trace_links(third_country(), "AAA", "metal")
     with pytest.raises(UnknownLabel, match="is not traced by 'gold'"):

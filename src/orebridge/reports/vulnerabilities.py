@@ -132,17 +132,19 @@ def _words(found: Vulnerabilities) -> list[str]:
             else f"The worst that is no lump of plants: {row['words']} ({money(row['planned_usd'])} million USD of stock)."
         )
     survival = found.tables["survival"]
-    red, amber = (int((survival["status"] == colour).sum()) for colour in ("red", "amber"))
+    counts = [int((survival["status"] == colour).sum()) for colour in ("green", "red", "amber", "unknown")]
+    green, red, amber, unknown = counts
     words.append(
-        f"Of {len(survival)} sites, members can do without {len(survival) - red - amber} for as long as they may take to recover; "
-        f"{red} are red (time to survive below time to recover), {amber} amber (below its high end)."
+        f"Of {len(survival)} sites, members can do without {green} for as long as they may take to recover; {red} are red "
+        f"(time to survive below time to recover), {amber} amber (below its high end)"
+        + (f", and of {unknown} it is not known." if unknown else ".")
     )
     return words
 
 
 def _tables(found: Vulnerabilities) -> list[Table]:
     tables = [
-        _hits(found, "Suppliers and passages: the worst single hits, million USD", ("supplier", "chokepoint")),
+        _hits(found, "Suppliers: the worst single hits, million USD", ("supplier",)),
         _hits(found, "Plants: the worst single hits, million USD", ("facility",)),
         _hits(found, "All plants of a country together, million USD", ("facility",), lumps=True),
         _passages(found), _pairs(found), _remedies(found), _concentration(found), _survival(found), _hidden(found), _hosts(found),
@@ -182,7 +184,7 @@ def _passages(found: Vulnerabilities) -> Table:
          labels.chain(r["worst_chain"]))
         for r in rows.to_dict("records")
         if r["unaided_usd"] > 0
-    ) if len(found.chains) > 1 else ()  # fmt: skip
+    )  # fmt: skip
     return Table(
         "Passages over all chains, million USD",
         ("passage", "chains", "without a plan", "with a plan", "worst chain"),

@@ -43,7 +43,7 @@ from orebridge.world import World, load_world
 
 Note = Callable[[str], None]
 WORKERS = 2
-SEARCH = ["chain", "pairs", "same", "harmless", "additive", "solved", "below"]
+SEARCH = ["chain", "pairs", "same", "harmless", "additive", "plans", "below"]
 ACROSS = ["first_chain", "first_kind", "first", "second_chain", "second_kind", "second", "planned_usd"]
 PASSAGES = ["passage", "chains", "unaided_usd", "planned_usd", "worst_chain", "worst_chain_usd"]
 REMEDIES = ["chain", "kind", "name", "lost_usd", "remedy_kind", "what", "change", "saves_usd", "saves_share", "words"]
@@ -184,9 +184,12 @@ def _result(
     labels = Labels.of(world)
     for name in ("contingencies", "pairs"):
         frame = tables[name]
-        hits = list(zip(frame["kind"].astype(str), frame["name"].astype(str), strict=True))
-        frame["lump"] = np.array([_lump(network, hit, operators) for _, hit in hits], dtype=bool)
-        frame["words"] = [hit_words(kind, hit, labels) for kind, hit in hits]
+        hits = list(zip(frame["kind"].astype(str), frame["name"].astype(str), frame["chain"].astype(str), strict=True))
+        frame["lump"] = np.array([_lump(network, hit, operators) for _, hit, _ in hits], dtype=bool)
+        frame["words"] = [
+            hit_words(kind, hit, labels) + (f" ({labels.chain(chain)})" if "chokepoint" in kind else "")
+            for kind, hit, chain in hits
+        ]
     tables["passages"] = _passages(tables["contingencies"])
     tables["pairs_across"] = pd.DataFrame(
         [

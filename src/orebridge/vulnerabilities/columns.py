@@ -75,6 +75,7 @@ COLUMNS: dict[str, tuple[str, str]] = {
     "passage": (TEXT, "passage that is closed"),
     "planned_t": (NUMBER, "tonnes of use not met with the best plan"),
     "planned_usd": (NUMBER, "loss of all members with the best plan; absent where a value is not stated"),
+    "plans": (INTEGER, "pairs for which a plan was found"),
     "process": (TEXT, "process of the site"),
     "product": (TEXT, "commodity used"),
     "rate": (NUMBER, "largest recovery, t of the site's activity per t of host"),

@@ -59,11 +59,13 @@ def is_lump(name: str, operator: str, country: str) -> bool:
 
     >>> is_lump("China, magnet makers", "", "CHN"), is_lump("Kuantan (LAMP)", "Lynas", "MYS")
     (True, False)
+    >>> is_lump("Niihama and others", "Sumitomo", "JPN")
+    True
     """
     place = name.partition(",")[0].lower() if "," in name else ""
     country_words = {country.lower(), country_name(country).lower(), country_name(country).lower().split()[-1]}
-    whole = any(word in place for word in country_words) or ", all " in name
-    return not operator or "other" in f"{name} {operator}".lower().split() or "others" in operator or whole
+    several = {"other", "others"} & set(f"{name} {operator}".lower().replace(",", " ").replace(")", " ").split())
+    return not operator or bool(several) or ", all " in name or any(word in place for word in country_words)
 
 
 def owners(owner: str) -> list[str]:
