@@ -61,39 +61,39 @@ def simulate(
     from orebridge.schema import DRAW_TABLES, network_tables
     from orebridge.world import load_world
 
-    names, wanted, tables = _split(members.upper()), _split(chains), network_tables() | DRAW_TABLES
+    names, wanted, tables = split(members.upper()), split(chains), network_tables() | DRAW_TABLES
     if show is not None:
         from orebridge.ensemble.draws import draw, toml_of
 
         if show < 0:
             raise ShockError(f"--show must be the number of a run, from 0, not {show}.")
         setting, _ = setting_of(seed, names, months, wanted, way, load_world(world, data, tables))
-        _emit(toml_of(setting.hazards, draw(setting.hazards, seed, show, months), seed))
+        emit(toml_of(setting.hazards, draw(setting.hazards, seed, show, months), seed))
         return
     if out is not None:
         check_writable(out)
     log = Console(stderr=True)
-    with _progress(log) as note:
+    with progress(log) as note:
         found: Ensemble = answer(
             runs, seed, names, months, chains=wanted, way=way, workers=workers, threads=threads, scheduler=scheduler,
             store=store, world=load_world(world, data, tables), note=note,
         )  # fmt: skip
         written = write_ensemble(found, out) if out is not None else []
     if as_json:
-        _emit(json.dumps(found.to_dict(), allow_nan=False) + "\n")
+        emit(json.dumps(found.to_dict(), allow_nan=False) + "\n")
     else:
         print_ensemble(found, Console())
-        _emit("")  # a full disk behind standard output is told here, not in a traceback when the program ends
+        emit("")  # a full disk behind standard output is told here, not in a traceback when the program ends
     if written:
         log.print(f"wrote {len(written)} files to {out}; open {written[0]}", highlight=False, soft_wrap=True)
 
 
-def _split(text: str) -> list[str]:
+def split(text: str) -> list[str]:
     return [part.strip() for part in text.split(",") if part.strip()]
 
 
 @contextmanager
-def _progress(log: Console) -> Iterator[Callable[[str], None]]:
+def progress(log: Console) -> Iterator[Callable[[str], None]]:
     """How many runs are done and for how long, on a terminal; elsewhere nothing, so that logs stay clean."""
     if not log.is_terminal:
         yield lambda _: None
@@ -107,7 +107,7 @@ def _progress(log: Console) -> Iterator[Callable[[str], None]]:
         yield lambda text: bar.update(task, description=text)
 
 
-def _emit(text: str) -> None:
+def emit(text: str) -> None:
     """Text to standard output, flushed here so that a full disk behind it is told as such."""
     from orebridge.errors import OutputError
 

@@ -122,7 +122,7 @@ def page(ensemble: Ensemble) -> str:
         body.append(f"<figure>{plot}<figcaption>{html.escape(caption)}</figcaption></figure>")
     for table in part.tables:
         if table.rows:
-            body.append(f"<h2>{html.escape(table.title)}</h2>{_html(table)}")
+            body.append(f"<h2>{html.escape(table.title)}</h2>{html_table(table)}")
     body.append("<h2>Before you quote a number</h2><ul>")
     body += [f"<li>{html.escape(text)}</li>" for text in part.warnings]
     made = ", ".join(f"{name} {value}" for name, value in ensemble.identity.items())
@@ -241,7 +241,7 @@ def _plain(table: Table) -> list[str]:
     return [line(table.columns), "-" * (sum(widths) + 2 * (len(widths) - 1)), *(line(row) for row in table.rows)]
 
 
-def _html(table: Table) -> str:
+def html_table(table: Table) -> str:
     def cells(row: Sequence[str], tag: str) -> str:
         return "".join(
             f"<{tag}{' class=l' if k == 0 or table.columns[k] in table.left else ''}>{html.escape(cell)}</{tag}>"

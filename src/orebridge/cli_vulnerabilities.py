@@ -1,0 +1,63 @@
+"""`orebridge vulnerabilities`: a thin door on `orebridge.vulnerabilities`. Heavy imports wait until the command runs."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from orebridge.cli_simulate import Folder, Names, Overlay, emit, progress, split
+
+
+def vulnerabilities(
+    names: Annotated[
+        list[str] | None, typer.Argument(help="Minerals or chains (default: all). `orebridge data show` lists names.")
+    ] = None,
+    members: Names = "USA,JPN",
+    months: Annotated[int, typer.Option(help="Months followed.")] = 24,
+    length: Annotated[int, typer.Option(help="Months each hit lasts, from the first month on.")] = 12,
+    way: Annotated[str, typer.Option(help="alone: each ally plans for itself; joint: all together.")] = "alone",
+    kinds: Annotated[str, typer.Option(help="Kinds of hits, comma-separated.")] = "supplier,facility,route,chokepoint",
+    only: Annotated[
+        str,
+        typer.Option(
+            help="Only hits of these names, comma-separated, * allowed: gallium/primary:CHN, malacca, a site."
+        ),
+    ] = "",
+    pairs: Annotated[
+        int, typer.Option(help="Prove so many worst pairs of hits per chain (minutes for large chains).")
+    ] = 0,
+    remedies: Annotated[int, typer.Option(help="Look for remedies of so many of the worst hits.")] = 0,
+    quick: Annotated[bool, typer.Option("--quick", help="Leave out times to survive with a plan.")] = False,
+    out: Annotated[Path | None, typer.Option(help="Folder for the page, JSON and tables.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Pure JSON on standard output.")] = False,
+    world: Folder = None,
+    data: Overlay = None,
+) -> None:
+    """Where supply breaks: concentration, single and double hits, time to survive, hidden dependence, by-products."""
+    from rich.console import Console
+
+    from orebridge.reports.vulnerabilities import print_vulnerabilities, write_vulnerabilities
+    from orebridge.reports.write import check_writable
+    from orebridge.schema import network_tables
+    from orebridge.vulnerabilities.assess import vulnerabilities as answer
+    from orebridge.world import load_world
+
+    if out is not None:
+        check_writable(out)
+    log = Console(stderr=True)
+    with progress(log) as note:
+        found = answer(
+            names or [], split(members.upper()), months, length, way=way, kinds=split(kinds), only=split(only), pairs=pairs,
+            helped=remedies, plan_survival=not quick, world=load_world(world, data, network_tables()), note=note,
+        )  # fmt: skip
+        written = write_vulnerabilities(found, out) if out is not None else []
+    if as_json:
+        emit(json.dumps(found.to_dict(), allow_nan=False) + "\n")
+    else:
+        print_vulnerabilities(found, Console())
+        emit("")  # a full disk behind standard output is told here, not in a traceback when the program ends
+    if written:
+        log.print(f"wrote {len(written)} files to {out}; open {written[0]}", highlight=False, soft_wrap=True)

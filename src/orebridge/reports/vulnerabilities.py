@@ -1,0 +1,276 @@
+"""Vulnerabilities for people: a screenful of words, a page with pictures, tables as files, a section for a brief."""
+
+from __future__ import annotations
+
+import html
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from orebridge.labels import Labels, and_list, country_name, in_words
+from orebridge.reports.content import money, percent
+from orebridge.reports.ensemble import STYLE, Section, Table, html_table, lines_of
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from orebridge.vulnerabilities.result import Vulnerabilities
+
+MOST, TRACED, LEAST = 8, 3, 0.05
+PLANS = {"alone": "each planning for itself", "joint": "with one joint plan"}
+
+
+def section(found: Vulnerabilities) -> Section:
+    """The section of a brief; figures are made when called."""
+    from orebridge.charts import vulnerabilities as charts
+
+    figures = [
+        ("exposure", "Largest share of each member's product, over its upstream stages, made in each other country, %.",
+         lambda: charts.exposure(found)),
+        ("single_hits", f"The worst single hits of {found.length} months; sites that stand for several plants left out.",
+         lambda: charts.single_hits(found)),
+        ("survival", "Months members can do without a site, against the months it may take to come back.",
+         lambda: charts.survival(found)),
+    ]  # fmt: skip
+    for number, (member, product, mineral) in enumerate(traced(found)):
+        words = f"What {in_words(member)}'s use of {Labels.of(found.world).commodity(product)} rests on, by {mineral}."
+        figures.append(
+            (f"upstream-{number}", words, lambda m=member, p=product, q=mineral: charts.upstream(found, m, p, q))
+        )
+    if len(found.tables["host_cuts"]):
+        figures.append(("host_cuts", "By-products against cuts in their host metals.", lambda: charts.host_cuts(found)))
+    return Section(
+        title=f"Where supply to {and_list(map(in_words, found.members))} breaks",
+        words=tuple(_words(found)),
+        tables=tuple(_tables(found)),
+        figures=tuple(figures),
+        warnings=found.warnings,
+    )
+
+
+def traced(found: Vulnerabilities, most: int = TRACED) -> list[tuple[str, str, str]]:
+    """Uses (member, product, mineral) with the largest hidden dependence on one country's sources, one per product."""
+    rows = found.tables["traces"]
+    own = rows[(rows["by"] == "location") & rows["stage"].str.startswith("source of ") & (rows["origin"] != "none")]
+    own = own[own["origin"] != own["member"]].sort_values("hidden", ascending=False, kind="stable")
+    own = own.drop_duplicates("product").head(most)
+    return [
+        (str(r["member"]), str(r["product"]), str(r["stage"]).removeprefix("source of "))
+        for r in own.to_dict("records")
+    ]
+
+
+def print_vulnerabilities(found: Vulnerabilities, console: Console) -> None:
+    """Print the summary."""
+    from rich.text import Text
+
+    for line in lines_of(section(found)):
+        # A label from a table must not steer the terminal.
+        console.print(Text("".join(c for c in line if c.isprintable())), soft_wrap=True)
+
+
+def write_vulnerabilities(found: Vulnerabilities, folder: Path) -> list[Path]:
+    """Write vulnerabilities.html, .json with its schema, and the tables as CSV and Parquet, all or none."""
+    from orebridge.reports.write import put, table_file, text_file
+    from orebridge.vulnerabilities.result import schema
+
+    def fill(place: Path) -> None:
+        text_file(place / "vulnerabilities.html", page(found))
+        text_file(place / "vulnerabilities.json", json.dumps(found.to_dict(), indent=1, allow_nan=False))
+        text_file(place / "vulnerabilities.schema.json", json.dumps(schema(found.tables), indent=1))
+        for name, frame in found.tables.items():
+            table_file(place / name, frame)
+
+    written = put(Path(folder), fill)
+    return sorted(written, key=lambda path: path.name != "vulnerabilities.html")
+
+
+def page(found: Vulnerabilities) -> str:
+    """The section as a page that opens without a network."""
+    import plotly.io
+    import plotly.offline
+
+    part = section(found)
+    body = [f"<h1>{html.escape(part.title)}</h1>", *(f"<p>{html.escape(text)}</p>" for text in part.words)]
+    for name, caption, make in part.figures:
+        plot = plotly.io.to_html(
+            make(), full_html=False, include_plotlyjs=False, div_id=name, config={"displaylogo": False}
+        )
+        body.append(f"<figure>{plot}<figcaption>{html.escape(caption)}</figcaption></figure>")
+    body += [f"<h2>{html.escape(t.title)}</h2>{html_table(t)}" for t in part.tables if t.rows]
+    body.append("<h2>Before you quote a number</h2><ul>")
+    body += [f"<li>{html.escape(text)}</li>" for text in part.warnings]
+    body.append(
+        f"</ul><p class='note'>Data {html.escape(found.world.version)}; base year {found.network.base_year}.</p>"
+    )
+    return (
+        f"<!doctype html><html lang='en'><head><meta charset='utf-8'><title>{html.escape(part.title)} – Orebridge</title>"
+        f"<style>{STYLE}</style><script>{plotly.offline.get_plotlyjs()}</script></head><body>{''.join(body)}</body></html>"
+    )
+
+
+# --- words --------------------------------------------------------------------------------------------------------
+def _words(found: Vulnerabilities) -> list[str]:
+    table, labels = found.tables["contingencies"], Labels.of(found.world)
+    hurt = table[(table["planned_usd"] > 0) | (table["planned_t"] > 0)]
+    short = table[table["planned_t"] > 0]
+    words = [
+        f"{len(table):,} single hits of {found.length} months on {and_list(labels.chain(c) for c in found.chains)}, "
+        f"followed for {found.months} months, {PLANS[found.way]}: {len(hurt)} cost members something even with the best "
+        f"plan, {len(short)} leave uses without supply."
+    ]
+    worst = found.worst(1)
+    if len(worst):
+        row = worst.iloc[0]
+        words.append(
+            f"The worst that is no lump of plants: {row['words']}. With the best plan members lose {money(row['planned_usd'])} "
+            f"million USD, without one {money(row['unaided_usd'])}; {country_name(row['worst_member'])} goes without "
+            f"{percent(row['worst_product_share'])} of its {labels.commodity(row['worst_product'])}."
+            if row["worst_member"]
+            else f"The worst that is no lump of plants: {row['words']} ({money(row['planned_usd'])} million USD of stock)."
+        )
+    survival = found.tables["survival"]
+    counts = [int((survival["status"] == colour).sum()) for colour in ("green", "red", "amber", "unknown")]
+    green, red, amber, unknown = counts
+    words.append(
+        f"Of {len(survival)} sites, members can do without {green} for as long as they may take to recover; {red} are red "
+        f"(time to survive below time to recover), {amber} amber (below its high end)"
+        + (f", and of {unknown} it is not known." if unknown else ".")
+    )
+    return words
+
+
+def _tables(found: Vulnerabilities) -> list[Table]:
+    tables = [
+        _hits(found, "Suppliers: the worst single hits, million USD", ("supplier",)),
+        _hits(found, "Plants: the worst single hits, million USD", ("facility",)),
+        _hits(found, "All plants of a country together, million USD", ("facility",), lumps=True),
+        _passages(found), _pairs(found), _remedies(found), _concentration(found), _survival(found), _hidden(found), _hosts(found),
+    ]  # fmt: skip
+    return [table for table in tables if table.rows]
+
+
+def _hits(found: Vulnerabilities, title: str, kinds: tuple[str, ...], lumps: bool = False) -> Table:
+    rows = found.worst(10_000, kinds, lumps=True)
+    rows = rows[rows["lump"] == lumps].head(MOST)
+    labels = Labels.of(found.world)
+    cells = tuple(
+        (str(r["words"]), money(r["unaided_usd"]), money(r["planned_usd"]), _month(r["first_month_planned"]), _short_of(r, labels))
+        for r in rows.to_dict("records")
+    )  # fmt: skip
+    columns = ("hit", "without a plan", "with a plan", "first short", "worst hit")
+    return Table(title, columns, cells, ("worst hit",))
+
+
+def _short_of(row: dict[str, object], labels: Labels) -> str:
+    if not row["worst_member"] or not float(str(row["planned_t"])) > 0:
+        return "stock only"
+    return f"{row['worst_member']} {labels.commodity(str(row['worst_product']))} {percent(float(str(row['worst_product_share'])))}"
+
+
+def _month(month: int) -> str:
+    return f"month {month}" if month else "–"
+
+
+def _passages(found: Vulnerabilities) -> Table:
+    rows = found.tables["passages"].head(MOST)
+    from orebridge.vulnerabilities.result import PASSAGE_NAMES
+
+    labels = Labels.of(found.world)
+    cells = tuple(
+        (PASSAGE_NAMES.get(r["passage"], r["passage"]), str(r["chains"]), money(r["unaided_usd"]), money(r["planned_usd"]),
+         labels.chain(r["worst_chain"]))
+        for r in rows.to_dict("records")
+        if r["unaided_usd"] > 0
+    )  # fmt: skip
+    return Table(
+        "Passages over all chains, million USD",
+        ("passage", "chains", "without a plan", "with a plan", "worst chain"),
+        cells,
+        ("worst chain",),
+    )
+
+
+def _pairs(found: Vulnerabilities) -> Table:
+    rows = found.tables["pairs"].sort_values("planned_usd", ascending=False, kind="stable").head(MOST)
+    cells = tuple(
+        (str(r["words"]), money(r["unaided_usd"]), money(r["planned_usd"]), _month(r["first_month_planned"]))
+        for r in rows.to_dict("records")
+    )
+    return Table(
+        "The worst pairs of hits, proven, million USD", ("hits", "without a plan", "with a plan", "first short"), cells
+    )
+
+
+def _remedies(found: Vulnerabilities) -> Table:
+    cells = tuple(
+        (str(r["name"]), f"{r['what']}: {r['change']}", percent(r["saves_share"]))
+        for r in found.tables["remedies"].groupby(["chain", "kind", "name"], sort=False).head(3).to_dict("records")
+    )
+    return Table("What would help, each alone", ("against", "remedy", "saves"), cells, ("remedy",))
+
+
+def _concentration(found: Vulnerabilities) -> Table:
+    stages, cover = found.tables["stages"], found.tables["coverage"]
+    labels = Labels.of(found.world)
+    world = cover[cover["member"] == ""].set_index(["chain", "commodity"])["coverage"]
+    control = stages[stages["by"] == "control"].set_index(["chain", "commodity"])
+    rows = stages[stages["by"] == "country"].sort_values("hhi", ascending=False, kind="stable").head(MOST)
+    cells = []
+    for r in rows.to_dict("records"):
+        key = (r["chain"], r["commodity"])
+        owner, left = control.loc[key], world.get(key, float("nan"))
+        known = owner["unknown_share"] < 0.5
+        cells.append(
+            (labels.commodity(r["commodity"]), country_name(r["largest"]), percent(r["largest_share"]), f"{r['hhi']:.2f}",
+             f"{country_name(owner['largest'])} {percent(owner['largest_share'])}" if known else "not stated",
+             percent(left) if pd.notna(left) else "–")
+        )  # fmt: skip
+    columns = ("stage", "largest maker", "share", "HHI", "largest by control", "others' coverage without it")
+    return Table("The most concentrated stages", columns, tuple(cells), ("largest maker", "largest by control"))
+
+
+def _survival(found: Vulnerabilities) -> Table:
+    rows = found.tables["survival"]
+    rows = rows[rows["status"].isin(["red", "amber"])].copy()
+    rows["margin"] = rows["tts_planned"].fillna(rows["tts_unaided"]) - rows["ttr"]
+    rows = rows.sort_values(["margin", "site"], kind="stable").head(2 * MOST)
+    cells = tuple(
+        (str(r["name"]), f"{r['tts_unaided']:.1f}", f"{r['tts_planned']:.1f}" if pd.notna(r["tts_planned"]) else "–",
+         f"{r['ttr']:g} ({r['ttr_low']:g}–{r['ttr_high']:g})", str(r["status"]), str(r["first_short"]))
+        for r in rows.to_dict("records")
+    )  # fmt: skip
+    columns = ("site", "survives, unaided", "with a plan", "recovers in", "colour", "fails first")
+    return Table("Time to survive below time to recover, months", columns, cells, ("colour", "fails first"))
+
+
+def _hidden(found: Vulnerabilities) -> Table:
+    from orebridge.vulnerabilities.tracing import hidden_dependence
+
+    labels = Labels.of(found.world)
+    rows = hidden_dependence(found.tables["traces"], LEAST)
+    rows = rows[~rows["origin"].isin(found.members)].drop_duplicates(["member", "product", "origin"]).head(2 * MOST)
+    cells = tuple(
+        (f"{r['member']} {labels.commodity(r['product'])}",
+         r["stage"] if str(r["stage"]).startswith("source of ") else labels.commodity(r["stage"]),
+         country_name(r["origin"]), percent(r["share"]), percent(r["direct"]), percent(r["hidden"]))
+        for r in rows.to_dict("records")
+    )  # fmt: skip
+    columns = ("use", "stage", "made in", "share", "direct", "hidden")
+    return Table("Dependence hidden in third countries", columns, cells, ("stage", "made in"))
+
+
+def _hosts(found: Vulnerabilities) -> Table:
+    rows = found.tables["host_cuts"]
+    rows = rows[rows["cut"].isin([0.3, 0.5])] if len(rows) else rows
+    labels = Labels.of(found.world)
+    cells = tuple(
+        (f"{labels.chain(r['chain'])} from {r['host']}, {percent(r['cut'])} less", str(r["case"]),
+         percent(r["recovery_lost"] / r["recovery_before"]) if r["recovery_before"] > 0 else "–", money(r["unaided_usd"]),
+         money(r["planned_usd"]))
+        for r in rows.to_dict("records")
+    )  # fmt: skip
+    columns = ("by-product and cut of its host", "room", "recovery lost", "without a plan", "with a plan")
+    return Table("By-products, million USD", columns, cells, ("room",))
