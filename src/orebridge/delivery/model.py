@@ -10,6 +10,7 @@ import numpy.typing as npt
 from orebridge.delivery.blocks import activity, balance, demand, shipments, stocks
 from orebridge.delivery.limits import Horizon, Limits
 from orebridge.delivery.past import Flows, Past, base_year
+from orebridge.errors import ProgramError
 from orebridge.network import SupplyNetwork
 from orebridge.program import Family, Program, Solution
 
@@ -23,7 +24,7 @@ class Model:
     """A program over one chain.
 
     `coalition`: the members whose shipments to each other are decisions; `past`: what was under way before the first
-    month (default: the base year).
+    month (default: the base year); `movable`: built with every row that other limits could need (`retarget`).
     """
 
     network: SupplyNetwork
@@ -34,6 +35,7 @@ class Model:
     name: str
     transfers: Floats | None = None
     past: Past | None = None
+    movable: bool = False
     before: Past = field(init=False)
     program: Program = field(init=False)
     activity: Family = field(init=False)
@@ -50,12 +52,34 @@ class Model:
     waste: Family = field(init=False)
     balance: Family = field(init=False)
     need: Floats = field(init=False)
+    sides: shipments.Sides = field(init=False)
+    purchases: shipments.Purchases = field(init=False)
+    pools: list[int] = field(init=False, default_factory=list)
+    released: npt.NDArray[np.int64] = field(init=False)
 
     def __post_init__(self) -> None:
         self.before = self.past or base_year(self.network)
         self.program = Program(self.name)
         for add in BLOCKS:
             add(self)
+
+    def retarget(self, limits: Limits, unaided: Flows) -> None:
+        """Take other limits, and the course without a plan that goes with them, in place.
+
+        Everything that depends on them is set anew: bounds, commitments taken from that course, capacities, releases,
+        demand. The program is then the one a new model would build, for every objective but the level of shortage
+        (stage D: where demand changes its rows are let go, because their coefficients would change too). Only for a
+        `movable` model.
+        """
+        if not self.movable:
+            raise ProgramError(f"{self.name}: only a model built with movable=True takes other limits.")
+        wanted, self.limits, self.unaided = self.limits.demand, limits, unaided
+        for block in (activity, shipments, stocks, demand):
+            block.set_limits(self)
+        if not np.array_equal(wanted, limits.demand):
+            balance.set_limits(self, wanted)
+            if "level" in self.program.row_families:
+                self.program.set_rhs(self.program.row_families["level"], upper=np.inf)
 
     def flows(self, solution: Solution) -> Flows:
         """The solution as flows by component and month."""

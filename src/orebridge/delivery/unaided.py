@@ -3,12 +3,19 @@
 Each month and node: what arrives and the own stock meet what base-year contracts, processes and users want. Own stock
 goes first; what is missing is then shared pro rata over all uses (demand pro rata over tiers). Nothing surges, no new
 route opens, no recipe changes. With no effects the base year goes on exactly.
+
+Many courses that differ in their limits alone run side by side (`simulate_many`): a month is a handful of products of
+sparse matrices with one column per course, so that a thousand courses take little longer than ten.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
+from scipy import sparse
 
 from orebridge.delivery.limits import Horizon, Limits, release_limit
 from orebridge.delivery.past import Flows, Past, base_year
@@ -16,6 +23,8 @@ from orebridge.errors import NetworkError
 from orebridge.network import SupplyNetwork
 
 Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+BATCH = 64  # courses side by side: enough to hide the calls, few enough to stay in the cache
 
 
 def simulate_unaided(network: SupplyNetwork, limits: Limits, horizon: Horizon, past: Past | None = None) -> Flows:
@@ -23,130 +32,212 @@ def simulate_unaided(network: SupplyNetwork, limits: Limits, horizon: Horizon, p
 
     `past` is what was under way before (default: the base year).
     """
-    past = past or base_year(network)
-    months, longest = horizon.months, past.activity.shape[1]
-    nodes, acts, routes = network.nodes, network.activities, network.routes
-    x0, y0, lag = acts["x0"].to_numpy(), routes["y0"].to_numpy(), acts["lag"].to_numpy()
-    site = acts["site"].to_numpy(dtype=int)
-    transit = routes["lag"].to_numpy()
-    sink, source = routes["to_node"].to_numpy(dtype=int), routes["from_node"].to_numpy(dtype=int)
-    term_a, term_n = network.terms["activity"].to_numpy(dtype=int), network.terms["node"].to_numpy(dtype=int)
-    coefficient = network.terms["coefficient"].to_numpy()
-    out, into = coefficient > 0, coefficient < 0
-    demand_node = network.demands["node"].to_numpy(dtype=int)
-    pile_node = network.stockpiles["node"].to_numpy(dtype=int)
-    free = (nodes["disposal"] == "free").to_numpy()
-    capacity = network.sites["capacity"].to_numpy()
-    ramp = network.sites["ramp"].to_numpy() * capacity
-    order = _order(network)
+    return Simulator(network, horizon, past).run([limits])[0]
 
-    activity, shipment = np.zeros((len(acts), months)), np.zeros((len(routes), months))
-    unmet, waste = np.zeros((len(network.demands), months)), np.zeros((len(nodes), months))
-    stock = np.zeros((len(network.stockpiles), months))
-    held = past.stock.copy()
-    start = np.bincount(pile_node, network.stockpiles["s0"].to_numpy(dtype=float), len(nodes))
-    usable_floor = network.stockpiles["floor"].to_numpy()
-    may_give = release_limit(network, limits)
-    late = out & (lag[term_a] > 0)
-    by_node_in = [np.flatnonzero(into & (term_n == i)) for i in range(len(nodes))]
-    by_node_out = [np.flatnonzero(out & (lag[term_a] == 0) & (term_n == i)) for i in range(len(nodes))]
-    routes_from = [np.flatnonzero(source == i) for i in range(len(nodes))]
-    demands_at = [np.flatnonzero(demand_node == i) for i in range(len(nodes))]
-    last = np.bincount(site, past.activity[:, -1], len(network.sites))
 
-    for t in range(months):
-        # Goods of earlier months that arrive now.
-        back = t - lag[term_a[late]]
-        before = past.activity[term_a[late], np.minimum(longest + back, longest - 1)]
-        made = np.where(back >= 0, activity[term_a[late], np.maximum(back, 0)], before)
-        came = np.bincount(term_n[late], coefficient[late] * made, len(nodes)).astype(float)  # ints if there is none
-        back = t - transit
-        every = np.arange(len(routes))
-        before = past.shipment[every, np.minimum(longest + back, longest - 1)]
-        sent = np.where(back >= 0, shipment[every, np.maximum(back, 0)], before)
-        came += np.bincount(sink, sent, len(nodes))
-        share = np.where(np.isnan(limits.route_share[:, t]), 1.0, np.minimum(limits.route_share[:, t], 1.0))
-        want_ship = share * y0
-        site_room = np.minimum(capacity * limits.site_share[:, t], last + ramp)
-        planned = np.bincount(site, x0, len(network.sites))
-        want_act = (
-            x0 * np.minimum(1.0, np.divide(site_room, planned, out=np.ones_like(planned), where=planned > 0))[site]
-        )
-        give = np.minimum(np.maximum(held - usable_floor, 0.0), may_give[:, t])
-        from_stock = np.bincount(pile_node, give, len(nodes))
-        ratio = np.ones(len(acts))
-        level = np.zeros(len(acts))
-        served = np.zeros(len(network.demands))
-        for i in order:
-            for k in by_node_out[i]:
-                a = term_a[k]
-                level[a] = want_act[a] * ratio[a]
-                came[i] += coefficient[k] * level[a]
-            inputs, ships, uses = by_node_in[i], routes_from[i], demands_at[i]
-            wanted = (
-                -coefficient[inputs] @ want_act[term_a[inputs]] + want_ship[ships].sum() + limits.demand[uses, t].sum()
+def simulate_many(network: SupplyNetwork, limits: Sequence[Limits], horizon: Horizon) -> list[Flows]:
+    """The course without a plan under each of the limits, in their order; each is what it would be by itself."""
+    simulator = Simulator(network, horizon)
+    return [flows for k in range(0, len(limits), BATCH) for flows in simulator.run(limits[k : k + BATCH])]
+
+
+class Simulator:
+    """The network as matrices, ready to run courses over one horizon."""
+
+    def __init__(self, network: SupplyNetwork, horizon: Horizon, past: Past | None = None) -> None:
+        self.network, self.horizon = network, horizon
+        self.past = past or base_year(network)
+        nodes, acts, routes, sites = network.nodes, network.activities, network.routes, network.sites
+        demands, piles = network.demands, network.stockpiles
+        n = len(nodes)
+        self._x0, self._y0 = _column(acts["x0"]), _column(routes["y0"])
+        self._capacity = _column(sites["capacity"])
+        self._ramp = _column(sites["ramp"]) * self._capacity
+        self._site = acts["site"].to_numpy(dtype=int)
+        self._at_site = _sums(self._site, len(sites))
+        self._planned = self._at_site @ self._x0
+        self._source = routes["from_node"].to_numpy(dtype=int)
+        self._ships = _sums(self._source, n)
+        self._demand_node = demands["node"].to_numpy(dtype=int)
+        self._demands = _sums(self._demand_node, n)
+        self._free = (nodes["disposal"] == "free").to_numpy()[:, None]
+        term_a, term_n = network.terms["activity"].to_numpy(dtype=int), network.terms["node"].to_numpy(dtype=int)
+        coefficient = network.terms["coefficient"].to_numpy(dtype=float)
+        lag = acts["lag"].to_numpy(dtype=int)
+        into, out = coefficient < 0, coefficient > 0
+        shape = (n, len(acts))
+        self._takes = _matrix(term_n[into], term_a[into], -coefficient[into], shape)
+        #: Lag -> what arrives at the nodes from runs that many months ago.
+        self._makes = {
+            int(months): _matrix(term_n[late], term_a[late], coefficient[late], shape)
+            for months in np.unique(lag[term_a[out]])
+            for late in [out & (lag[term_a] == months)]
+        }
+        transit, sink = routes["lag"].to_numpy(dtype=int), routes["to_node"].to_numpy(dtype=int)
+        self._brings = {
+            int(months): _matrix(sink[own], own, np.ones(len(own)), (n, len(routes)))
+            for months in np.unique(transit)
+            for own in [np.flatnonzero(transit == months)]
+        }
+        # Inputs sorted by activity: the scarcest input decides how far an activity runs.
+        order = np.argsort(term_a[into], kind="stable")
+        self._input_node = term_n[into][order]
+        self._fed, self._first_input = np.unique(term_a[into][order], return_index=True)
+        self._levels = _levels(network)
+        self._now = self._makes.pop(0, None)
+        pile_node = piles["node"].to_numpy(dtype=int)
+        self._pile_node, self._piles = pile_node, _sums(pile_node, n)
+        self._floor, self._room = _column(piles["floor"]), _column(piles["room"])
+        self._start = self._piles @ _column(piles["s0"])
+        self._ranks = _ranks(pile_node, piles["holder"].to_numpy() != "industry")
+
+    def run(self, limits: Sequence[Limits]) -> list[Flows]:
+        """One course per limits, all over the simulator's horizon."""
+        months, many, past = self.horizon.months, len(limits), self.past
+        longest = past.activity.shape[1]
+        # Months first: a month is one block, the past stands before the first.
+        activity = np.zeros((longest + months, len(self._x0), many))
+        shipment = np.zeros((longest + months, len(self._y0), many))
+        activity[:longest] = past.activity.T[:, :, None]
+        shipment[:longest] = past.shipment.T[:, :, None]
+        unmet = np.zeros((months, len(self._demand_node), many))
+        waste, stock = np.zeros((months, len(self._free), many)), np.zeros((months, len(self._pile_node), many))
+        held = np.repeat(past.stock[:, None], many, 1)
+        last = np.repeat(self._at_site @ past.activity[:, -1:], many, 1)
+        may_give = np.stack([release_limit(self.network, own) for own in limits], axis=-1)
+        for t in range(months):
+            now = longest + t
+            came = np.zeros((len(self._free), many))
+            for lag, makes in self._makes.items():
+                came += makes @ activity[now - lag]
+            for lag, brings in self._brings.items():
+                came += brings @ shipment[now - lag]
+            share = _month((own.route_share for own in limits), t)
+            want_ship = np.where(np.isnan(share), 1.0, np.minimum(share, 1.0)) * self._y0
+            room = np.minimum(self._capacity * _month((own.site_share for own in limits), t), last + self._ramp)
+            planned = self._planned
+            part = np.minimum(1.0, np.divide(room, planned, out=np.ones_like(room), where=planned > 0))
+            want_act = self._x0 * part[self._site]
+            demand = _month((own.demand for own in limits), t)
+            give = np.minimum(np.maximum(held - self._floor, 0.0), may_give[:, t])
+            served, ratio, came = self._share_out(came, self._piles @ give, want_act, want_ship, demand)
+            level = want_act * ratio
+            activity[now], shipment[now] = level, served[self._source] * want_ship
+            met = served[self._demand_node] * demand
+            unmet[t] = demand - met
+            last = self._at_site @ level
+            used = self._takes @ level + self._ships @ shipment[now] + self._demands @ met
+            left = self._piles @ held + came - used
+            waste[t] = np.where(self._free, np.maximum(left - self._start, 0.0), 0.0)
+            held = self._put(held, left - waste[t], give)
+            stock[t] = held
+        courses = (activity[longest:], shipment[longest:], stock, unmet, waste)
+        turned = [np.ascontiguousarray(np.moveaxis(a, (0, 1, 2), (2, 1, 0))) for a in courses]
+        return [Flows(*(a[k] for a in turned)) for k in range(many)]
+
+    def _share_out(
+        self, came: Floats, from_stock: Floats, want_act: Floats, want_ship: Floats, demand: Floats
+    ) -> tuple[Floats, Floats, Floats]:
+        """Served share of each node's wants, share at which each activity runs, and what came with this month's output."""
+        wanted = self._takes @ want_act + self._ships @ want_ship + self._demands @ demand
+        served, ratio = np.ones_like(came), np.ones_like(want_act)
+        for level in self._levels:
+            if self._now is not None:
+                came[level] += (self._now @ (want_act * ratio))[level]
+            supply = came[level] + from_stock[level]
+            scarce = np.divide(
+                np.maximum(supply, 0.0), wanted[level], out=np.ones_like(supply), where=wanted[level] > 0
             )
-            supply = came[i] + from_stock[i]
-            part = 1.0 if wanted <= supply else max(supply, 0.0) / wanted
-            np.minimum.at(ratio, term_a[inputs], part)
-            shipment[ships, t] = part * want_ship[ships]
-            served[uses] = part * limits.demand[uses, t]
-        level = want_act * ratio
-        activity[:, t] = level
-        last = np.bincount(site, level, len(network.sites))
-        unmet[:, t] = limits.demand[:, t] - served
-        used = np.bincount(term_n[into], -coefficient[into] * level[term_a[into]], len(nodes)).astype(float)
-        used += np.bincount(source, shipment[:, t], len(nodes)) + np.bincount(demand_node, served, len(nodes))
-        left = np.bincount(pile_node, held, len(nodes)) + came - used
-        waste[:, t] = np.where(free, np.maximum(left - start, 0.0), 0.0)
-        held = _put(network, held, left - waste[:, t], pile_node, give)
-        stock[:, t] = held
-    return Flows(activity, shipment, stock, unmet, waste)
+            served[level] = np.where(wanted[level] <= supply, 1.0, scarce)
+            if len(self._fed):
+                ratio[self._fed] = np.minimum.reduceat(served[self._input_node], self._first_input)
+        return served, ratio, came
+
+    def _put(self, held: Floats, left: Floats, give: Floats) -> Floats:
+        """Spread what is left at each node over its piles: industry first, each within what it may give and its room."""
+        now = held.copy()
+        change = left - self._piles @ held
+        for own in self._ranks:
+            node = self._pile_node[own]
+            moved = np.minimum(np.maximum(change[node], -give[own]), np.maximum(self._room[own] - now[own], 0.0))
+            now[own] += moved
+            change[node] -= moved
+        off = np.abs(change) > 1e-6 * (1.0 + np.abs(left))
+        if off.any():
+            worst = int(np.argmax(np.abs(change).max(axis=1)))
+            raise NetworkError(
+                f"unaided: {self.network.nodes['node'].iloc[worst]} is out by {np.abs(change[worst]).max():.3g} t; report this."
+            )
+        return np.maximum(now, 0.0)
 
 
-def _put(network: SupplyNetwork, held: Floats, left: Floats, pile_node: npt.NDArray[np.int64], give: Floats) -> Floats:
-    """Spread what is left at each node over its stockpiles: industry first, each within what it may give and its room."""
-    piles = network.stockpiles
-    room = piles["room"].to_numpy(dtype=float)
-    now = held.copy()
-    change = left - np.bincount(pile_node, held, len(network.nodes))
-    for k in np.argsort(piles["holder"].to_numpy() != "industry", kind="stable"):
-        moved = min(max(change[pile_node[k]], -give[k]), max(room[k] - now[k], 0.0))
-        now[k] += moved
-        change[pile_node[k]] -= moved
-    if (np.abs(change) > 1e-6 * (1.0 + np.abs(left))).any():
-        worst = int(np.argmax(np.abs(change)))
-        raise NetworkError(
-            f"unaided: {network.nodes['node'].iloc[worst]} is out by {change[worst]:.3g} t; report this."
-        )
-    return np.maximum(now, 0.0)
+def _column(values: Any) -> Floats:
+    result: Floats = np.asarray(values, dtype=float)[:, None]
+    return result
 
 
-def _order(network: SupplyNetwork) -> list[int]:
-    """Nodes sorted so that what is made within the month is there before it is used; a cycle without delay is an error."""
-    lag = network.activities["lag"].to_numpy()
-    after: dict[int, set[int]] = {i: set() for i in range(len(network.nodes))}
-    for a, group in network.terms.groupby("activity"):
-        if lag[int(str(a))] > 0:
-            continue
-        ins = group.loc[group["coefficient"] < 0, "node"]
-        for o in group.loc[group["coefficient"] > 0, "node"]:
-            after[int(o)].update(int(i) for i in ins)
-    done: list[int] = []
-    state: dict[int, int] = {}
-    for first in after:
+def _month(arrays: Iterable[Floats], t: int) -> Floats:
+    result: Floats = np.stack([a[:, t] for a in arrays], axis=1)
+    return result
+
+
+def _matrix(rows: Ints, columns: Ints, values: Floats, shape: tuple[int, int]) -> Any:
+    return sparse.csr_array((values, (rows, columns)), shape=shape)
+
+
+def _sums(of: Ints, n: int) -> Any:
+    """Matrix that adds up components by the number each of them has."""
+    return _matrix(of, np.arange(len(of)), np.ones(len(of)), (n, len(of)))
+
+
+def _ranks(pile_node: Ints, later: npt.NDArray[np.bool_]) -> list[Ints]:
+    """Piles in the order in which a node uses them: the first of every node, then the second, ..."""
+    seen: dict[int, int] = {}
+    ranks: list[list[int]] = []
+    for k in np.argsort(later, kind="stable"):
+        rank = seen.get(int(pile_node[k]), 0)
+        seen[int(pile_node[k])] = rank + 1
+        if rank == len(ranks):
+            ranks.append([])
+        ranks[rank].append(int(k))
+    return [np.array(own, dtype=int) for own in ranks]
+
+
+def _levels(network: SupplyNetwork) -> list[Ints]:
+    """Nodes in steps such that what is made within the month is there before it is used.
+
+    A cycle without delay is an error.
+    """
+    before = _before(network)
+    depth: dict[int, int] = {}
+    path: set[int] = set()
+    for first in range(len(network.nodes)):
         stack = [(first, False)]
         while stack:
             node, leaving = stack.pop()
             if leaving:
-                state[node] = 2
-                done.append(node)
-            elif state.get(node) == 1:
+                path.discard(node)
+                depth[node] = 1 + max((depth[other] for other in before.get(node, ())), default=-1)
+            elif node in path:
                 raise NetworkError(
                     f"{network.nodes['node'].iloc[node]} feeds itself within one month; give a process of the loop a lead time."
                 )
-            elif state.get(node) is None:
-                state[node] = 1
+            elif node not in depth:
+                path.add(node)
                 stack.append((node, True))
-                stack += [(other, False) for other in sorted(after[node]) if state.get(other) != 2]
-    return done
+                stack += [(other, False) for other in sorted(before.get(node, ())) if other not in depth]
+    numbers = np.array([depth[node] for node in range(len(network.nodes))], dtype=int)
+    return [np.flatnonzero(numbers == number) for number in range(numbers.max(initial=0) + 1)]
+
+
+def _before(network: SupplyNetwork) -> dict[int, set[int]]:
+    """Node -> nodes that its makers without delay take from."""
+    act, node = network.terms["activity"].to_numpy(dtype=int), network.terms["node"].to_numpy(dtype=int)
+    coefficient = network.terms["coefficient"].to_numpy(dtype=float)
+    now = network.activities["lag"].to_numpy(dtype=int)[act] == 0
+    result: dict[int, set[int]] = {}
+    for a in np.unique(act[now]):
+        ins = {int(i) for i in node[(act == a) & (coefficient < 0)]}
+        for o in node[(act == a) & (coefficient > 0)]:
+            result.setdefault(int(o), set()).update(ins)
+    return result

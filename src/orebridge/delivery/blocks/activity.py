@@ -27,8 +27,7 @@ def add(model: Model) -> None:
     t = model.horizon.labels
     x0 = acts["x0"].to_numpy()
     site = acts["site"].to_numpy(dtype=int)
-    room = (sites["capacity"] * (1.0 + sites["surge"])).to_numpy()
-    share = model.limits.site_share
+    room = _room(model)
     base_total = np.bincount(site, x0, len(sites))
     fits = np.minimum(1.0, np.divide(room, base_total, out=np.ones_like(room), where=base_total > 0))
     upper = np.broadcast_to((x0 * fits[site])[:, None], (len(acts), len(t)))
@@ -39,7 +38,7 @@ def add(model: Model) -> None:
     model.activity_extra = p.columns("activity_extra", {"activity": acts["activity"], "month": t}, 0.0, more)
 
     labels: Axes = {"site": sites["site"], "month": t}
-    cap = p.rows("capacity", labels, -np.inf, room[:, None] * share)
+    cap = p.rows("capacity", labels, -np.inf, room[:, None] * model.limits.site_share)
     rise = p.rows("ramp", labels, -np.inf, (sites["ramp"] * sites["capacity"]).to_numpy()[:, None].repeat(len(t), 1))
     now = np.bincount(site, model.before.activity[:, -1], len(sites))
     p.set_rhs(rise.ids[:, 0], upper=(sites["ramp"] * sites["capacity"]).to_numpy() + now)
@@ -48,6 +47,18 @@ def add(model: Model) -> None:
         p.terms(rise.ids[site], family.ids, 1.0)
         p.terms(rise.ids[site][:, 1:], family.ids[:, :-1], -1.0)
     _accepted(model, accepted)
+
+
+def set_limits(model: Model) -> None:
+    """Rows `capacity` again, after the model's limits have changed."""
+    rows = model.program.row_families["capacity"]
+    model.program.set_rhs(rows, upper=_room(model)[:, None] * model.limits.site_share)
+
+
+def _room(model: Model) -> np.ndarray:
+    """Most that each site can run in a month, surge and all."""
+    sites = model.network.sites
+    return (sites["capacity"] * (1.0 + sites["surge"])).to_numpy()
 
 
 def _accepted(model: Model, most: np.ndarray) -> None:

@@ -55,3 +55,9 @@ def add(model: Model) -> None:
         p.terms(rows.ids[pile][:, 1:], family.ids[:, :-1], 1.0)
     p.terms(rows.ids[net.demands["node"].to_numpy(dtype=int)], model.unmet.ids, 1.0)
     p.terms(rows.ids, model.waste.ids, -1.0)
+
+
+def set_limits(model: Model, wanted: np.ndarray) -> None:
+    """The demand in rows `balance` again, where it was `wanted` before the model's limits changed."""
+    np.add.at(model.need, model.network.demands["node"].to_numpy(dtype=int), model.limits.demand - wanted)
+    model.program.set_rhs(model.balance, model.need, model.need)

@@ -21,12 +21,7 @@ def add(model: Model) -> None:
     """Add columns `unmet`, `peak` and rows `level`."""
     demands = model.network.demands
     wanted = model.limits.demand
-    theta = model.network.assumption("theta")
-    outsider = ~demands["is_member"].to_numpy(dtype=bool)[:, None]
-    most = np.where(outsider, np.minimum(wanted, np.maximum(theta * wanted, model.unaided.unmet)), wanted)
-    # The tail is not reported: without this bound a plan would move shortage there and look better than it is.
-    tail = np.arange(wanted.shape[1])[None, :] >= model.horizon.reported
-    most = np.where(tail & ~outsider, np.minimum(wanted, model.unaided.unmet), most)
+    most = _most(model)
     model.unmet = model.program.columns(
         "unmet", {"demand": demands["demand"], "month": model.horizon.labels}, 0.0, most
     )
@@ -41,3 +36,20 @@ def add(model: Model) -> None:
     for i, (_, part) in enumerate(parts):
         model.program.terms(rows.ids[i][None, :], model.unmet.ids[part], 1.0)
         model.program.terms(rows.ids[i], model.peak.ids, -wanted[part].sum(0))
+
+
+def set_limits(model: Model) -> None:
+    """Bounds of `unmet` again, after the model's limits or its course without a plan have changed."""
+    model.program.set_bounds(model.unmet, upper=_most(model))
+
+
+def _most(model: Model) -> np.ndarray:
+    """Most that may go unmet of each demand in each month."""
+    demands = model.network.demands
+    wanted = model.limits.demand
+    theta = model.network.assumption("theta")
+    outsider = ~demands["is_member"].to_numpy(dtype=bool)[:, None]
+    most = np.where(outsider, np.minimum(wanted, np.maximum(theta * wanted, model.unaided.unmet)), wanted)
+    # The tail is not reported: without this bound a plan would move shortage there and look better than it is.
+    tail = np.arange(wanted.shape[1])[None, :] >= model.horizon.reported
+    return np.where(tail & ~outsider, np.minimum(wanted, model.unaided.unmet), most)

@@ -14,96 +14,146 @@ satisfies all rows. The dual of `contestable` is the loss avoided by one more to
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import numpy.typing as npt
+from scipy import sparse
+
+from orebridge.program.families import Axes
 
 if TYPE_CHECKING:
     from orebridge.delivery.model import Model
 
+Floats = npt.NDArray[np.float64]
+Bools = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Sides:
+    """Who sells to whom, by route (columns of one): numbers, not decisions, where `fixed`."""
+
+    outside: Bools  #: between outsiders
+    buys: Bools  #: a member buys from an outsider
+    by_itself: Bools  #: a member outside the coalition buys from an outsider
+    fixed: Bools  #: a member's exports to outsiders, and between members that do not plan together
+
+    @classmethod
+    def of(cls, model: Model) -> Sides:
+        """The sides of a model's routes."""
+        routes = model.network.routes
+        members = set(model.network.members)
+        from_member, to_member = routes["origin"].isin(members), routes["destination"].isin(members)
+        to_coalition = routes["destination"].isin(model.coalition)
+        together = routes["origin"].isin(model.coalition) & to_coalition
+        buys = ~from_member & to_member
+        fixed = (from_member & ~to_member) | (from_member & to_member & ~together)
+        return cls(
+            *(x.to_numpy(dtype=bool)[:, None] for x in (~from_member & ~to_member, buys, buys & ~to_coalition, fixed))
+        )
+
+
+@dataclass(frozen=True)
+class Purchases:
+    """What each buyer gets from each outsider: labels, routes of each, and share of an outsider's other sales by route."""
+
+    labels: list[str]
+    routes: list[list[int]]
+    contested: Any  #: purchases x routes: share of what the outsider sells to others that the buyer may win over
+
 
 def add(model: Model) -> None:
     """Add columns `shipment`, `shipment_extra` and rows `outside pool`, `contestable`."""
-    p, routes = model.program, model.network.routes
-    t = model.horizon.labels
+    p = model.program
+    labels: Axes = {"route": model.network.routes["route"], "month": model.horizon.labels}
+    model.sides = Sides.of(model)
+    (lower, upper), (low_extra, extra) = _bounds(model)
+    model.shipment = p.columns("shipment", labels, lower, upper)
+    model.shipment_extra = p.columns("shipment_extra", labels, low_extra, extra)
+    model.purchases = _purchases(model)
+    if not model.purchases.labels:
+        return
+    months, bought = model.horizon.labels, model.purchases
+    limit = bought.contested @ model.unaided.shipment
+    rows = p.rows("contestable", {"purchase": bought.labels, "month": months}, -np.inf, limit)
+    pools = []
+    for g, members in enumerate(bought.routes):
+        p.terms(rows.ids[g][None, :], model.shipment_extra.ids[members], 1.0)
+        part_of_pool = model.unaided.shipment[members].sum(0)
+        tight = (part_of_pool < upper[members].sum(0) - 1e-9).any()
+        if len(members) > 1 and (tight or model.movable):
+            pools.append(g)
+    model.pools = pools
+    if pools:
+        axes: Axes = {"purchase": [bought.labels[g] for g in pools], "month": months}
+        rows = p.rows("outside pool", axes, -np.inf, _pool_limits(model))
+        for g, pool in enumerate(pools):
+            p.terms(rows.ids[g][None, :], model.shipment.ids[bought.routes[pool]], 1.0)
+
+
+def set_limits(model: Model) -> None:
+    """Bounds and rows again, after the model's limits or its course without a plan have changed."""
+    p = model.program
+    (lower, upper), (low_extra, extra) = _bounds(model)
+    p.set_bounds(model.shipment, lower, upper)
+    p.set_bounds(model.shipment_extra, low_extra, extra)
+    if model.purchases.labels:
+        p.set_rhs(p.row_families["contestable"], upper=model.purchases.contested @ model.unaided.shipment)
+    if model.pools:
+        p.set_rhs(p.row_families["outside pool"], upper=_pool_limits(model))
+
+
+def _bounds(model: Model) -> tuple[tuple[Floats, Floats], tuple[Floats, Floats]]:
+    """Lower and upper bounds of the shipments up to base, and of those above."""
+    routes, share, unaided, sides = model.network.routes, model.limits.route_share, model.unaided.shipment, model.sides
     y0 = routes["y0"].to_numpy()[:, None]
-    share = model.limits.route_share
     limited = ~np.isnan(share)
     value = np.where(limited, share, 1.0)
-    unaided = model.unaided.shipment
-    members = set(model.network.members)
-    from_member = routes["origin"].isin(members).to_numpy()[:, None]
-    to_member = routes["destination"].isin(members).to_numpy()[:, None]
     theta = model.network.assumption("theta")
     slack = model.network.assumption("restriction_slack")
 
     upper = np.minimum(value, 1.0) * y0
-    lower = np.zeros_like(upper)
-    lower = np.where(~from_member & ~to_member, (1.0 - theta) * np.minimum(unaided, upper), lower)
-    fixed = from_member & ~to_member
-    together = np.array(
-        [
-            o in model.coalition and d in model.coalition
-            for o, d in zip(routes["origin"], routes["destination"], strict=True)
-        ],
-        dtype=bool,  # a chain inside one country has no routes
-    )[:, None]
-    fixed = fixed | (from_member & to_member & ~together)
     number = np.minimum(unaided, upper)
-    lower, upper = np.where(fixed, number, lower), np.where(fixed, number, upper)
-    buys = ~from_member & to_member
-    by_itself = ~routes["destination"].isin(model.coalition).to_numpy()[:, None]
-    upper = np.where(buys & by_itself, number, upper)
-    model.shipment = p.columns("shipment", {"route": routes["route"], "month": t}, lower, upper)
+    lower = np.where(sides.outside, (1.0 - theta) * number, 0.0)
+    lower = np.where(sides.fixed, number, lower)
+    upper = np.where(sides.fixed | sides.by_itself, number, upper)
 
-    open_now = t[None, :] > routes["opens"].to_numpy()[:, None]
+    open_now = model.horizon.labels[None, :] > routes["opens"].to_numpy()[:, None]
     extra = np.where(limited, np.maximum(value - 1.0, 0.0) * y0, np.where(open_now, np.inf, 0.0))
-    extra = np.where(~from_member & ~to_member, np.minimum(extra, slack * y0), extra)
-    extra = np.where(fixed, 0.0, extra)
+    extra = np.where(sides.outside, np.minimum(extra, slack * y0), extra)
+    extra = np.where(sides.fixed, 0.0, extra)
     low_extra = np.zeros_like(extra)
     if model.transfers is not None:
-        low_extra, extra = model.transfers, np.where(fixed, model.transfers, extra)
-    model.shipment_extra = p.columns("shipment_extra", {"route": routes["route"], "month": t}, low_extra, extra)
-    _purchases(model, np.flatnonzero(buys), (~from_member & ~to_member).ravel(), upper, theta)
+        low_extra, extra = model.transfers, np.where(sides.fixed, model.transfers, extra)
+    return (lower, upper), (low_extra, extra)
 
 
-def _purchases(model: Model, buys: np.ndarray, others: np.ndarray, upper: np.ndarray, theta: float) -> None:
-    """Rows over what each buyer gets from each outsider: its part of the pool, and what it may win over beyond it."""
-    p, routes, unaided = model.program, model.network.routes, model.unaided.shipment
-    sold: dict[tuple[str, str], np.ndarray] = {}
-    for r in np.flatnonzero(others):
-        key = (routes["commodity"].iloc[r], routes["origin"].iloc[r])
-        sold[key] = sold.get(key, 0.0) + unaided[r]
+def _pool_limits(model: Model) -> Floats:
+    result: Floats = np.array([model.unaided.shipment[model.purchases.routes[g]].sum(0) for g in model.pools])
+    return result
+
+
+def _purchases(model: Model) -> Purchases:
+    """Who buys what from which outsider, and the share of the outsider's other sales that may be won over."""
+    routes, sides = model.network.routes, model.sides
+    buys, others = np.flatnonzero(sides.buys), np.flatnonzero(sides.outside)
+    sold: dict[tuple[str, str], list[int]] = {}
+    for r in others:
+        sold.setdefault((routes["commodity"].iloc[r], routes["origin"].iloc[r]), []).append(int(r))
     groups: dict[tuple[str, str, str], list[int]] = {}
     for r in buys:
         commodity, origin, buyer = routes["commodity"].iloc[r], routes["origin"].iloc[r], routes["destination"].iloc[r]
         together = "+".join(sorted(model.coalition)) if buyer in model.coalition else buyer
         groups.setdefault((commodity, origin, together), []).append(int(r))
-    if not groups:
-        return
     imports = routes.iloc[buys].groupby(["commodity", "destination"])["y0"].sum()
-    none = np.zeros(len(model.horizon.labels))
-    limit = []
-    for commodity, origin, buyer in groups:
+    theta, members = model.network.assumption("theta"), model.network.members
+    at: list[tuple[int, int, float]] = []
+    for g, (commodity, origin, buyer) in enumerate(groups):
         own = sum(float(imports.get((commodity, m), 0.0)) for m in buyer.split("+"))
-        total = sum(float(imports.get((commodity, m), 0.0)) for m in model.network.members)
-        part = own / total if total > 0 else len(buyer.split("+")) / len(model.network.members)
-        limit.append(theta * part * sold.get((commodity, origin), none))
-    labels = [":".join(key) for key in groups]
-    rows = p.rows("contestable", {"purchase": labels, "month": model.horizon.labels}, -np.inf, np.array(limit))
-    pools = []
-    for g, members in enumerate(groups.values()):
-        p.terms(rows.ids[g][None, :], model.shipment_extra.ids[members], 1.0)
-        part_of_pool = unaided[members].sum(0)
-        if len(members) > 1 and (part_of_pool < upper[members].sum(0) - 1e-9).any():
-            pools.append((labels[g], members, part_of_pool))
-    if pools:
-        labels = [label for label, _, _ in pools]
-        rows = p.rows(
-            "outside pool",
-            {"purchase": labels, "month": model.horizon.labels},
-            -np.inf,
-            np.array([x for _, _, x in pools]),
-        )
-        for g, (_, members, _) in enumerate(pools):
-            p.terms(rows.ids[g][None, :], model.shipment.ids[members], 1.0)
+        total = sum(float(imports.get((commodity, m), 0.0)) for m in members)
+        part = own / total if total > 0 else len(buyer.split("+")) / len(members)
+        at += [(g, r, theta * part) for r in sold.get((commodity, origin), [])]
+    rows, columns, shares = zip(*at, strict=True) if at else ((), (), ())
+    matrix = sparse.csr_array((np.array(shares, dtype=float), (rows, columns)), shape=(len(groups), len(routes)))
+    return Purchases([":".join(key) for key in groups], list(groups.values()), matrix)

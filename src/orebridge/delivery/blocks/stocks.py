@@ -38,7 +38,8 @@ def add(model: Model) -> None:
     for family in (model.stock, model.stock_extra):
         p.terms(refill.ids, family.ids[:, -1], 1.0)
     release = release_limit(model.network, model.limits)
-    slow = np.flatnonzero(np.isfinite(release).any(axis=1))
+    slow = np.flatnonzero(np.isfinite(release).any(axis=1) | (model.movable & (s0 > 0)))
+    model.released = slow
     if slow.size:
         rows = p.rows("release", {"stockpile": piles["stockpile"].iloc[slow], "month": t}, -np.inf, release[slow])
         p.set_rhs(rows.ids[:, 0], upper=release[slow, 0] - model.before.stock[slow])
@@ -53,3 +54,11 @@ def add(model: Model) -> None:
         for family in (model.stock, model.stock_extra):
             p.terms(rows.ids, family.ids[slow], 1.0)
             p.terms(rows.ids[:, 1:], family.ids[slow][:, :-1], -1.0)
+
+
+def set_limits(model: Model) -> None:
+    """Rows `release` again, after the model's limits have changed."""
+    if model.released.size:
+        rows, most = model.program.row_families["release"], release_limit(model.network, model.limits)[model.released]
+        most[:, 0] -= model.before.stock[model.released]
+        model.program.set_rhs(rows, upper=most)
