@@ -99,13 +99,18 @@ def limits_of(network: SupplyNetwork, effects: Effects, horizon: Horizon) -> Lim
         inside = month <= horizon.reported
         arrays[str(name)][at[inside], month[inside] - 1] = group["value"].to_numpy()[inside]
     demand = network.demands["D"].to_numpy()[:, None] * arrays["demand_factor"]
-    # A public stock opens a while after the shock begins: somebody must decide, and tender.
     first = int(frame["month"].min()) if len(frame) else horizon.months + 1
-    shut = horizon.labels[None, :] < first + network.stockpiles["opens_after"].to_numpy(dtype=int)[:, None]
-    arrays["stock_release_share"][shut & (network.stockpiles["opens_after"] > 0).to_numpy()[:, None]] = 0.0
+    arrays["stock_release_share"][shut_stocks(network, horizon, first)] = 0.0
     return Limits(
         arrays["shipment_share"], arrays["premium_usd"], arrays["capacity_share"], demand, arrays["stock_release_share"]
     )
+
+
+def shut_stocks(network: SupplyNetwork, horizon: Horizon, first: int) -> npt.NDArray[np.bool_]:
+    """Stocks (pile x month) not yet open in a shock that begins in month `first`: somebody must decide, and tender."""
+    opens = network.stockpiles["opens_after"].to_numpy(dtype=int)[:, None]
+    shut: npt.NDArray[np.bool_] = (horizon.labels[None, :] < first + opens) & (opens > 0)
+    return shut
 
 
 def release_limit(network: SupplyNetwork, limits: Limits) -> Floats:

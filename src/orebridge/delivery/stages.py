@@ -57,12 +57,17 @@ def tier_costs(model: Model, tier: str) -> Costs:
 
 def solve_single(model: Model) -> Solution:
     """One weighted solve of stage A and the end stocks (tiers 10^4 : 10^2 : 1), for sweeps and marginal values."""
+    model.program.minimise(single_costs(model))
+    return model.program.solve()
+
+
+def single_costs(model: Model) -> Costs:
+    """The objective of `solve_single`, million USD weighted by tier."""
     costs: Costs = []
     for tier, factor in zip(TIERS, (1e4, 1e2, 1.0), strict=True):
         costs += [(ids, values * factor) for ids, values in tier_costs(model, tier)]
     costs.append((model.shortfall.ids, stock_weights(model.network) / 1e6))
-    model.program.minimise(costs)
-    return model.program.solve()
+    return costs
 
 
 def solve_staged(model: Model) -> Staged:

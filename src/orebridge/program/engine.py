@@ -39,6 +39,8 @@ DUAL_SIMPLEX, PRIMAL_SIMPLEX = 1, 4
 STEEPEST, DEVEX = 2, 1
 DEVEX_STEPS = 1_000
 NO_LIMIT = 2**31 - 1
+# The interior point takes some tens of steps. Where the optimum is exactly zero it was seen to go on for thousands.
+INTERIOR_STEPS = 200
 # A rescue may take so many iterations per row and column; one that takes more has lost its way too.
 RESCUE_ITERATIONS = 30
 _UNPERTURBED = {
@@ -251,7 +253,7 @@ class Engine:
         self._set(DISTURBANCE, 0.0 if self.steady and not self._blank else 1.0)
         if interior:
             self.forget()
-            with self._options(solver="ipm"):
+            with self._options(solver="ipm", presolve="on", ipm_iteration_limit=INTERIOR_STEPS):
                 status = self._run()
             if status == _highspy().HighsModelStatus.kOptimal:
                 return self._verdict(status)
@@ -266,6 +268,7 @@ class Engine:
         """
         self._weigh(DEVEX, basis)
         self._set("simplex_strategy", DUAL_SIMPLEX)
+        self._set(DISTURBANCE, 0.0 if self.steady else 1.0)
         status = self._run()
         if status == _highspy().HighsModelStatus.kIterationLimit:
             self._weigh(STEEPEST, self.basis())

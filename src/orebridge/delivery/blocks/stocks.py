@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from orebridge.delivery.limits import release_limit
+from orebridge.errors import ProgramError
 from orebridge.program.families import Axes
 
 if TYPE_CHECKING:
@@ -38,7 +39,8 @@ def add(model: Model) -> None:
     for family in (model.stock, model.stock_extra):
         p.terms(refill.ids, family.ids[:, -1], 1.0)
     release = release_limit(model.network, model.limits)
-    slow = np.flatnonzero(np.isfinite(release).any(axis=1) | (model.movable & (s0 > 0)))
+    opens = piles["opens_after"].to_numpy(dtype=int) > 0
+    slow = np.flatnonzero(np.isfinite(release).any(axis=1) | (model.movable & opens))
     model.released = slow
     if slow.size:
         rows = p.rows("release", {"stockpile": piles["stockpile"].iloc[slow], "month": t}, -np.inf, release[slow])
@@ -57,8 +59,13 @@ def add(model: Model) -> None:
 
 
 def set_limits(model: Model) -> None:
-    """Rows `release` again, after the model's limits have changed."""
+    """Rows `release` again, after the model's limits have changed; ProgramError where a stock needs a row and has none."""
+    most = release_limit(model.network, model.limits)
+    bare = np.setdiff1d(np.flatnonzero(np.isfinite(most).any(axis=1)), model.released)
+    if bare.size:
+        name = model.network.stockpiles["stockpile"].iloc[bare[0]]
+        raise ProgramError(f"{model.name}: {name} was built without a limit on its release; build a new model.")
     if model.released.size:
-        rows, most = model.program.row_families["release"], release_limit(model.network, model.limits)[model.released]
+        most = most[model.released]
         most[:, 0] -= model.before.stock[model.released]
-        model.program.set_rhs(rows, upper=most)
+        model.program.set_rhs(model.program.row_families["release"], upper=most)
