@@ -55,8 +55,10 @@ class Pricer:
                 f"{self.chain}: the value of {unknown['demand'].iloc[0]} is unknown, so losses cannot be compared in USD; "
                 "add a row to values.csv, or leave the chain out."
             )
-        self._ceilings = Ceilings(network, self.bench.horizon, self.bench.limits([0], [], length), self.hits, length)
+        self._ceilings = Ceilings(network, self.bench.horizon, self.bench.limits(length=length), self.hits, length)
         self._solved: dict[frozenset[int], Priced] = {}
+        self._adds: Floats | None = None
+        self._alone: Floats | None = None
         self.bounded = 0
 
     @property
@@ -79,6 +81,12 @@ class Pricer:
         self.bounded += len(sets)
         return self._ceilings.of(sets, workers)
 
+    def ceiling(self, hit: int) -> float:
+        """Ceiling of a single hit (USD)."""
+        if self._alone is None:
+            self._alone = self.ceilings(np.arange(len(self.hits))[:, None])
+        return float(self._alone[hit])
+
     def price(self, positions: Sequence[int]) -> Priced:
         """The loss of a set, solved once."""
         key = frozenset(positions)
@@ -100,3 +108,16 @@ class Pricer:
                 f"{self.chain}: a stock without a price is drawn on, so its loss in USD is unknown; add it to prices.csv."
             )
         return Priced(ceiling, planned if planned.total_usd <= ceiling else own)
+
+    def adds(self) -> Floats:
+        """By hit: the most its ceiling is above another's when both strike, or its own ceiling (USD)."""
+        if self._adds is None:
+            count = len(self.hits)
+            alone = self.ceilings(np.arange(count)[:, None])
+            pairs = np.array([(i, j) for i in range(count) for j in range(i + 1, count)], dtype=np.int64).reshape(-1, 2)
+            both = self.ceilings(pairs)
+            adds = alone.copy()
+            for one, other in ((0, 1), (1, 0)):
+                np.maximum.at(adds, pairs[:, one], both - alone[pairs[:, other]])
+            self._adds = adds
+        return self._adds
