@@ -22,6 +22,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 from scipy import sparse
 
 from orebridge.delivery.limits import Horizon, Limits, release_limit
@@ -77,7 +78,7 @@ class Ceilings(Simulator):
         last = np.repeat(self._at_site @ past.activity[:, -1:], many, 1)
         struck = _any(self._closed, sets), _any(self._still, sets)
         whole = np.zeros_like(struck[0]), np.zeros_like(struck[1])
-        usd = np.zeros(many)
+        usd, left_to_give = np.zeros(many), self._uses.fresh(many)
         for t in range(months):
             if t in (0, self.length):
                 closed, still = struck if t < self.length else whole
@@ -105,21 +106,21 @@ class Ceilings(Simulator):
             left = np.where(self._free, np.minimum(left, self._start), left)
             held = self._put(held, left, give)
             if t < self.horizon.reported:
-                usd += self._uses.cost((1.0 - served) * demand, t)
+                usd += self._uses.cost(left_to_give, (1.0 - served) * demand, t)
         return usd + self._uses.missing(held)
 
 
 class _Uses:
-    """What members' shortages and missing stocks cost."""
+    """What members' shortages and missing stocks cost, month after month."""
 
     def __init__(self, network: SupplyNetwork, horizon: Horizon) -> None:
-        demands, piles = network.demands, network.stockpiles
-        self.order, before = cheapest_first(network)
-        own = demands.iloc[self.order]
-        self._node = own["node"].to_numpy(dtype=int)
-        self._before = before[:, None]
-        self._most = own["D"].to_numpy(dtype=float)[:, None]
-        self._value = own["value_usd"].to_numpy(dtype=float)
+        piles = network.stockpiles
+        uses = uses_by_worth(network)
+        self._ranks = [uses[uses["rank"] == rank] for rank in range(int(uses["rank"].max()) + 1)] if len(uses) else []
+        self._node = [own["node"].to_numpy(dtype=int) for own in self._ranks]
+        self._most = [own["D"].to_numpy(dtype=float)[:, None] for own in self._ranks]
+        self._value = [own["value_usd"].to_numpy(dtype=float) for own in self._ranks]
+        self._keeps = [own["keeps"].to_numpy(dtype=float)[:, None] for own in self._ranks]
         self._weight = discount(network, horizon.months)
         self._piles = np.flatnonzero(piles["country"].isin(network.members).to_numpy())
         held = piles.iloc[self._piles]
@@ -127,10 +128,25 @@ class _Uses:
         price = held["replacement_usd"].to_numpy(dtype=float) * network.assumption("terminal_share")
         self._price = price[:, None]
 
-    def cost(self, short: Floats, t: int) -> Floats:
-        """USD of the nodes' shortages (node x set, t) in month t."""
-        part = np.clip(short[self._node] - self._before, 0.0, self._most)
-        return self._weight[t] * (self._value @ part)  # type: ignore[no-any-return]
+    def fresh(self, many: int) -> list[Floats]:
+        """Nothing of any use given up yet: what each may still give up (rank -> use x set)."""
+        return [np.zeros((len(most), many)) for most in self._most]
+
+    def cost(self, left: list[Floats], short: Floats, t: int) -> Floats:
+        """USD of the nodes' shortages (node x set, t) in month t; takes them off what is `left` to give up."""
+        usd = np.zeros(short.shape[1])
+        rest = short.copy()
+        for room, node, most, value, keeps in zip(
+            left, self._node, self._most, self._value, self._keeps, strict=True
+        ):
+            room *= keeps
+            room += most
+            part = np.minimum(rest[node], room)
+            now = np.minimum(part, most)
+            usd += value @ (self._weight[t] * now + self._weight[0] * (part - now))
+            room -= part
+            rest[node] -= part
+        return usd
 
     def missing(self, held: Floats) -> Floats:
         """USD of what is missing from members' stocks at the end (pile x set)."""
@@ -140,29 +156,58 @@ class _Uses:
         return result
 
 
-def cheapest_first(network: SupplyNetwork) -> tuple[Ints, Floats]:
-    """Members' demands place by place, the cheapest use first, and what cheaper uses of the place want (t per month)."""
-    demands = network.demands
-    own = demands[demands["is_member"].to_numpy(dtype=bool)]
-    own = own.sort_values(["node", "value_usd", "demand"])
-    before = own.groupby("node")["D"].cumsum() - own["D"]
-    return own.index.to_numpy(dtype=np.int64), before.to_numpy(dtype=float)
+def uses_by_worth(network: SupplyNetwork) -> pd.DataFrame:
+    """Members' uses by place and value: `node`, `value_usd`, `D` (t per month), `rank` at the place (0: cheapest).
+
+    `keeps`: whether what a use gives up can be kept for later months: the place has an industry stock that takes any
+    amount, at once, and gives it back at once.
+    """
+    demands, piles = network.demands, network.stockpiles
+    own = demands[demands["is_member"].to_numpy(dtype=bool) & (demands["D"] > 0).to_numpy()]
+    uses = own.groupby(["node", "value_usd"], as_index=False)["D"].sum()
+    uses["rank"] = uses.groupby("node").cumcount()
+    free = piles["release"] >= piles["s0"] - 1e-9
+    shed = piles[(piles["holder"] == "industry") & np.isinf(piles["room"]) & np.isinf(piles["refill"]) & free]
+    uses["keeps"] = uses["node"].isin(shed.loc[shed["opens_after"] == 0, "node"])
+    return uses
 
 
 def rationed(network: SupplyNetwork, horizon: Horizon, course: Flows) -> Flows:
-    """A course without a plan in which each month's shortage at a member's place falls on its cheapest uses first.
+    """A course without a plan in which members' shortages fall on their cheapest uses, in the month or before it.
 
-    The demands must be those of the base year (hits change none). The tail stays as it was.
+    What is given up before is kept in the industry's stock until it is wanted. The demands must be those of the base year (hits
+    change none). The tail stays as it was.
     """
-    order, before = cheapest_first(network)
-    months = horizon.reported
-    node = network.demands["node"].to_numpy(dtype=int)
-    most = network.demands["D"].to_numpy(dtype=float)
-    short = np.zeros((len(network.nodes), months))
-    np.add.at(short, node[order], course.unmet[order, :months])
-    unmet = course.unmet.copy()
-    unmet[order, :months] = np.clip(short[node[order]] - before[:, None], 0.0, most[order][:, None])
-    return replace(course, unmet=unmet)
+    demands, piles, months = network.demands, network.stockpiles, horizon.reported
+    unmet, stock = course.unmet.copy(), course.stock.copy()
+    for node, uses in uses_by_worth(network).groupby("node"):
+        here = demands[(demands["node"] == node).to_numpy() & (demands["D"] > 0).to_numpy()]
+        short = course.unmet[here.index, :months].sum(0)
+        most = uses["D"].to_numpy(dtype=float)
+        given = _given_up(short, most, bool(uses["keeps"].iloc[0]))
+        for value, size, part in zip(uses["value_usd"], most, given, strict=True):
+            own = here[here["value_usd"] == value]
+            unmet[own.index, :months] = own["D"].to_numpy(dtype=float)[:, None] / size * part
+        kept = np.cumsum(given.sum(0) - short)
+        pile = piles[(piles["node"] == node) & (piles["holder"] == "industry")]
+        if len(pile):
+            stock[pile.index[0], :months] += np.maximum(kept, 0.0)
+    return replace(course, unmet=unmet, stock=stock)
+
+
+def _given_up(short: Floats, most: Floats, keeps: bool) -> Floats:
+    """Tonnes given up by use (cheapest first) and month, such that what lacks by each month has been given up by then."""
+    given = np.zeros((len(most), len(short)))
+    for t, lack in enumerate(short):
+        for use, size in enumerate(most):
+            for month in range(t, -1 if keeps else t - 1, -1):
+                part = min(lack, size - given[use, month])
+                if part > 0:
+                    given[use, month] += part
+                    lack -= part
+            if lack <= 0:
+                break
+    return given
 
 
 def _member(size: int, groups: Sequence[frozenset[int]]) -> Any:
