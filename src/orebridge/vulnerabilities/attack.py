@@ -27,10 +27,10 @@ from __future__ import annotations
 import heapq
 import math
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from itertools import combinations, product
+from itertools import combinations, islice, product
 
 import numpy as np
 import numpy.typing as npt
@@ -38,11 +38,13 @@ import numpy.typing as npt
 from orebridge.vulnerabilities.pricing import Pricer
 
 Floats = npt.NDArray[np.float64]
-Ints = npt.NDArray[np.int64]
+Ints = npt.NDArray[np.int32]
 Counts = tuple[int, ...]
 Passages = frozenset[str]
 EQUAL = 1e-9  # of a loss; sets nearer than this are equally bad
 NOTHING = 1.0  # USD
+BLOCK = 100_000  # sets drawn at a time
+KEEP = 50_000  # sets of a cell kept in order of their ceilings
 
 
 @dataclass(frozen=True)
@@ -88,9 +90,9 @@ class Cell:
         self.found = not sum(counts) and not closed
         self.opened = self.found
         self.sets = self.left_out = 0
-        self._waiting: Ints = np.zeros((0, 0), dtype=np.int64)
+        self._waiting: Ints = np.zeros((0, 0), dtype=np.int32)
         self._ceilings: Floats = np.zeros(0)
-        self._next = 0
+        self._next, self._rest, self._keep = 0, 0.0, KEEP
 
     @property
     def done(self) -> bool:
@@ -111,17 +113,30 @@ class Cell:
             self._solve()
 
     def _open(self) -> None:
-        sets = self._members()
-        self.opened, self.sets = True, len(sets)
-        if not len(sets):
+        """Bound every set of the cell; the highest are kept in order, the others as one ceiling."""
+        kept, ceilings, self.sets, self._rest = np.zeros((0, 0), dtype=np.int32), np.zeros(0), 0, 0.0
+        for sets in self._members():
+            heights = self._chain.pricer.ceilings(sets, self._rules.workers)
+            self.sets += len(sets)
+            kept = np.vstack([kept, sets]) if len(kept) else sets
+            ceilings = np.concatenate([ceilings, heights])
+            if len(kept) > self._keep:
+                order = np.argsort(-ceilings, kind="stable")
+                self._rest = max(self._rest, float(ceilings[order[self._keep]]))
+                kept, ceilings = kept[order[: self._keep]], ceilings[order[: self._keep]]
+        self.opened = True
+        if not self.sets:
             self.bound = self.best = -math.inf
             return
-        ceilings = self._chain.pricer.ceilings(sets, self._rules.workers)
         order = np.argsort(-ceilings, kind="stable")
-        self._waiting, self._ceilings = sets[order], ceilings[order]
+        self._waiting, self._ceilings, self._next = kept[order], ceilings[order], 0
         self._bounded()
 
     def _solve(self) -> None:
+        if self._next >= len(self._waiting):  # all that were kept are solved, and one left out might still be worse
+            self._keep *= 10
+            self._open()
+            return
         chosen = tuple(int(k) for k in self._waiting[self._next])
         usd = self._chain.pricer.price(chosen).usd
         self._next += 1
@@ -130,39 +145,33 @@ class Cell:
         self._bounded()
 
     def _bounded(self) -> None:
-        ahead = float(self._ceilings[self._next]) if self._next < len(self._ceilings) else 0.0
+        ahead = float(self._ceilings[self._next]) if self._next < len(self._ceilings) else self._rest
         self.bound = max(self.best, ahead)
 
-    def _members(self) -> Ints:
-        """All sets of the cell, one a row; of too many hits only those that matter most (`left_out` says how many not)."""
+    def _members(self) -> Iterator[Ints]:
+        """All sets of the cell, one a row, block by block; of too many hits only those that matter most are drawn from."""
         groups = self._chain.groups
-        if math.prod(math.comb(len(g), n) for g, n in zip(groups, self._counts, strict=True)) > self._rules.most_sets:
+        if _combinations(groups, self._counts) > self._rules.most_sets:
             groups = self._thinned()
-        parts = [_subsets(group, n) for group, n in zip(groups, self._counts, strict=True)]
-        rows = np.zeros((1, 0), dtype=np.int32)
-        for part in parts:
-            rows = np.hstack([np.repeat(rows, len(part), 0), np.tile(part, (len(rows), 1))])
-        fixed = np.tile(np.array(self._closed, dtype=np.int32), (len(rows), 1))
-        return np.hstack([rows, fixed])  # type: ignore[return-value]
+        drawn = product(*(combinations(group, n) for group, n in zip(groups, self._counts, strict=True)))
+        size = sum(self._counts) + len(self._closed)
+        while block := list(islice(drawn, BLOCK)):
+            flat = (k for parts in block for part in (*parts, self._closed) for k in part)
+            yield np.fromiter(flat, dtype=np.int32, count=size * len(block)).reshape(-1, size)
 
     def _thinned(self) -> list[list[int]]:
         """The hits that add most to another by their ceilings, as many as `most_sets` allows."""
         adds = self._chain.pricer.adds()
         groups = [sorted(group, key=lambda k: -adds[k]) for group in self._chain.groups]
         size = max(map(len, groups))
-        while math.prod(math.comb(min(len(g), size), n) for g, n in zip(groups, self._counts, strict=True)) > (
-            self._rules.most_sets
-        ):
+        while _combinations([group[:size] for group in groups], self._counts) > self._rules.most_sets and size > 1:
             size -= 1
         self.left_out = sum(max(len(g) - size, 0) for g, n in zip(groups, self._counts, strict=True) if n)
         return [group[:size] for group in groups]
 
 
-def _subsets(group: Sequence[int], n: int) -> npt.NDArray[np.int32]:
-    if n == 0:
-        return np.zeros((1, 0), dtype=np.int32)
-    flat = np.fromiter((k for part in combinations(group, n) for k in part), dtype=np.int32)
-    return flat.reshape(-1, n)
+def _combinations(groups: Sequence[Sequence[int]], counts: Counts) -> int:
+    return math.prod(math.comb(len(group), n) for group, n in zip(groups, counts, strict=True))
 
 
 @dataclass(frozen=True)

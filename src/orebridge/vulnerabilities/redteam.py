@@ -16,6 +16,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -168,6 +169,7 @@ class Team:
         length: int = 12,
         way: str = "alone",
         *,
+        abroad: bool = False,
         most_sets: int = MOST_SETS,
         workers: int = 2,
         note: Note = lambda _: None,
@@ -178,33 +180,41 @@ class Team:
         self.chains: list[Chain] = []
         self.thinned = self.restored = 0
         parts = {chain: network.subset([chain]) for chain in network.chains}
-        found = {chain: hits_of(part, budget.kinds) for chain, part in parts.items()}
+        ours = set(network.members) if abroad else set()
+        found = {
+            chain: [hit for hit in hits_of(part, budget.kinds) if hit.country not in ours] for chain, part in parts.items()
+        }
         passages = _passages(found)
-        for chain, hits in found.items():
-            note(f"what can hit {chain.replace('_', ' ')}")
-            self._add(parts[chain], hits, passages)
+        note("what can be hit")
+        struck = [(parts[chain], hits) for chain, hits in found.items() if hits]
+        with ThreadPoolExecutor(workers) as pool:
+            ready = list(pool.map(lambda pair: self._ready(*pair, passages), struck))
+        for chain, blows, thinned, restored in ready:
+            self.chains.append(chain)
+            self.blows[chain.pricer.chain] = blows
+            self.thinned, self.restored = self.thinned + thinned, self.restored + restored
 
-    def _add(self, part: SupplyNetwork, hits: Sequence[Hit], passages: Mapping[str, tuple[str, ...]]) -> None:
-        """Thin the hits of a chain and make its pricer."""
-        if not hits:
-            return
-        chain, pricer = part.chains[0], Pricer(part, hits, self.months, self.length, self.way)
-        groups, blows = [], self.blows.setdefault(chain, {})
+    def _ready(
+        self, part: SupplyNetwork, hits: Sequence[Hit], passages: Mapping[str, tuple[str, ...]]
+    ) -> tuple[Chain, dict[int, Blow], int, int]:
+        """A chain with its hits thinned: its blows by position, how many hits were left out, and how many put back."""
+        pricer = Pricer(part, hits, self.months, self.length, self.way)
+        groups: list[list[int]] = []
+        blows: dict[int, Blow] = {}
+        restored = 0
         for kinds in self.budget.quotas:
             own = [k for k, hit in enumerate(hits) if hit.kind in kinds.names]
             same, within = _thin(hits, own)
-            kept = [k for k in own if k in same and k not in within]
+            kept = [k for k in same if k not in within]
             back = [k for k, over in within.items() if _worse(pricer, k, over)]
-            self.restored += len(back)
-            self.thinned += len(own) - len(kept) - len(back)
+            restored += len(back)
             groups.append(sorted([*kept, *back]))
             blows |= {
                 k: Blow(hits[k].kind, hits[k].name, (hits[k],), tuple(hits[i].name for i in same[k])) for k in groups[-1]
             }
         closed = {hit.name: k for k, hit in enumerate(hits) if hit.kind == CHOKEPOINT and hit.name in passages}
-        self.thinned += sum(hit.kind == CHOKEPOINT and hit.name not in passages for hit in hits)
         blows |= {k: Blow(CHOKEPOINT, name, (hits[k],), passages[name]) for name, k in closed.items()}
-        self.chains.append(Chain(pricer, groups, closed))
+        return Chain(pricer, groups, closed), blows, len(hits) - len(blows), restored
 
     def candidates(self) -> dict[str, int]:
         """How many hits of each kind are searched (a passage counts once)."""
@@ -313,6 +323,8 @@ def _thin(hits: Sequence[Hit], own: Sequence[int]) -> tuple[dict[int, list[int]]
 
 def _worse(pricer: Pricer, hit: int, over: int) -> bool:
     """Whether a hit within another costs more by itself."""
+    if pricer.ceiling(hit) <= 1.0:
+        return False
     limit = pricer.price([over]).usd
     return pricer.ceiling(hit) > limit and pricer.price([hit]).usd > limit * (1.0 + 1e-9) + 1.0
 
