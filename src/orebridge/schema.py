@@ -16,7 +16,7 @@ VALUE_KIND = {
     "quoted_lead_times": "months", "stock_rules": "limit",
     "accepted_shares": "share", "recipe_mix": "share", "tiers": "share", "tariffs": "share", "baskets": "share",
     "values": "loss value", "prices": "price", "limits": "limit", "assumptions": "parameter",
-    "project_support": "money", "facilities": "stated",
+    "project_support": "money", "facilities": "stated", "fix_costs": "fix cost",
 }  # fmt: skip
 
 
