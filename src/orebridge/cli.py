@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from orebridge.cli_data import data_app
+from orebridge.cli_redteam import redteam
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -24,6 +25,7 @@ app = typer.Typer(
     help="Coordinated delivery plans for critical minerals: what a disruption costs each ally alone, under a treaty rule, and with a joint plan.",
 )  # fmt: skip
 app.add_typer(data_app, name="data")
+app.command()(redteam)
 
 WRONG_USE, INTERRUPTED = 2, 130  # exit codes beside those of orebridge.errors
 
