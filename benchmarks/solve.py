@@ -44,7 +44,7 @@ CONTESTANTS: dict[str, Callable[[World], float]] = {
     "raw whole": solve_raw,
     # The solver's own defaults, as a user would run it, and the options we use.
     "linopy": solve_linopy,
-    "linopy, our options": lambda w: solve_linopy(w, **{k: v for k, v in OPTIONS.items() if k != "output_flag"}),
+    "linopy with our options": lambda w: solve_linopy(w, **{k: v for k, v in OPTIONS.items() if k != "output_flag"}),
 }
 
 
@@ -70,7 +70,7 @@ def in_own_process(name: str, size: str, seed: int) -> dict[str, float]:
 
 def main() -> None:
     parser = arguments(__doc__.splitlines()[0], "S,M", 3)
-    parser.add_argument("--contestants", default=",".join(n for n in CONTESTANTS if "," not in n))
+    parser.add_argument("--contestants", default=",".join(CONTESTANTS))
     parser.add_argument("--one", help="run this contestant in this process and print JSON (used by the script itself)")
     args = parser.parse_args()
     if args.one:

@@ -50,7 +50,7 @@ def small() -> Response:
     return Response(
         world=World(tables, "small"), network=network, shocks=(load_shock("china-antimony-2024"),), effects=effects,
         members=("USA", "JPN"), start=START, months=12, chains=("magnets",), plans=plans, absent={},
-        coordination=coordination(plans["alone"], plans["joint"], ("USA", "JPN")),
+        coordination=coordination(plans["alone"], plans["joint"], ("USA", "JPN"), [part]),
         actions=actions(plans["joint"], plans["unaided"], network, ("USA", "JPN"), lambda m: calendar_month(START, m)),
         curve=pd.DataFrame(), swings=pd.DataFrame(), break_even={}, marginal=pd.DataFrame(),
     )  # fmt: skip

@@ -174,3 +174,23 @@ def test_empty_frames_keep_their_columns(tmp_path: Path) -> None:
 def test_a_member_must_be_a_country(tmp_path: Path, member: str) -> None:
     with pytest.raises(UnknownLabel, match=f"member .*{member}"):
         build_network(load_world(write(tmp_path)), members=("USA", member))
+
+
+def test_a_free_by_product_without_a_stated_use_is_thrown_away_not_used(tmp_path: Path) -> None:
+    # 0.5 t of slag per t of smelted metal, 50 t a year, of which somebody states a use of 20: 30 go to waste.
+    slag = edit("commodities", "ndfeb/magnet,magnets,Magnet,3,product,,\n",
+                "ndfeb/magnet,magnets,Magnet,3,product,,\ndysprosium/slag,magnets,Slag,2,product,,\n")  # fmt: skip
+    head, rows = slag["commodities"].split("\n", 1)
+    rows = "".join(f"{row},{'free' if 'slag' in row else 'priced'}\n" for row in rows.splitlines())
+    commodities = {"commodities": f"{head},disposal\n{rows}"}
+    terms = edit(
+        "recipe_terms",
+        "smelting,usual,out,",
+        "smelting,usual,out,dysprosium/slag,0.5,t/t,,,,me,read\nsmelting,usual,out,",
+    )
+    net = network(tmp_path / "none", commodities, terms)
+    assert not net.demands["demand"].str.contains("slag").any()
+    assert net.nodes.set_index("node")["waste0"]["dysprosium/slag@AUS"] * 12 == pytest.approx(50)
+    use = {"demand": FILES["demand"] + "dysprosium/slag,AUS,roads,20,t/yr,product,,,me,read\n"}
+    net = network(tmp_path / "some", commodities, terms, use)
+    assert net.nodes.set_index("node")["waste0"]["dysprosium/slag@AUS"] * 12 == pytest.approx(30)

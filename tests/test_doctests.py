@@ -8,8 +8,9 @@ from importlib import import_module
 import pytest
 
 MODULES = (
-    "orebridge.build", "orebridge.checks", "orebridge.provenance", "orebridge.reading", "orebridge.stories",
-    "orebridge.stories.layout", "orebridge.stories.section", "orebridge.units",
+    "orebridge.build", "orebridge.checks", "orebridge.importers.cells", "orebridge.importers.opening",
+    "orebridge.importers.sidefiles", "orebridge.layout", "orebridge.provenance", "orebridge.reading", "orebridge.stories",
+    "orebridge.stories.section", "orebridge.units",
 )  # fmt: skip
 
 

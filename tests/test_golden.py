@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from orebridge.delivery import modes, stages
@@ -213,14 +214,20 @@ NO_METAL_FOR_B = effects(("shipment_share", "ore:CHN>BBB", 1, 2, 0.0))
 
 
 def no_member_worse() -> Shown:
-    """Joint: nobody may lose more than alone, in million USD: 1.5 for AAA, 4 for BBB (plus a hair for the solver).
+    """Joint: nobody may lose more than alone. Alone AAA ends 3 t of stock short; BBB lacks 4 t of general use in month 2.
 
-    A tonne unmet costs 1 (general) or 100 (defence), discounted by 0.97 a year; a tonne of stock missing at the end 0.5
-    (its price). Only the reported months 1 and 2 count, and the stock at the end of the tail.
+    A tonne unmet costs 1 (general) or 100 (defence) million USD, discounted by 0.97 a year; a tonne of stock missing at
+    the end 0.5 (its price): 1.5 for AAA, 4 x 0.9949 for BBB, each plus a hair for the solver. Only the reported months 1
+    and 2 count, and the stock at the end of the tail. BBB's lamps have no stated value: their tonnes are held instead.
     """
-    shown = model(two_members(), NO_METAL_FOR_B, 2, 1, TOGETHER)
-    modes._not_worse(shown, {"AAA": 1.5e6, "BBB": 4e6})
-    return Shown(shown, ("no_member_worse AAA", "no_member_worse BBB"))
+    net = two_members()
+    lamp = net.demands.iloc[[2]].assign(demand="ore@BBB/lamps/general", end_use="lamps", D=0.0, value_usd=np.nan)
+    net = replace(net, demands=pd.concat([net.demands, lamp], ignore_index=True))
+    shown = model(net, NO_METAL_FOR_B, 2, 1, TOGETHER)
+    stock = np.array([[6.0, 6.0, 3.0], [2.0, 2.0, 2.0], [0.0, 0.0, 0.0]])
+    unmet = np.array([[0.0, 0.0, 0.0], [0.0, 0.0, 0.0], [0.0, 4.0, 0.0], [0.0, 0.5, 0.0]])
+    modes._not_worse(shown, replace(shown.unaided, stock=stock, unmet=unmet))
+    return Shown(shown, ("no_member_worse AAA", "no_member_worse BBB", "no_member_worse BBB ore"))
 
 
 def kept_stock() -> Shown:

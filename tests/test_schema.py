@@ -11,7 +11,7 @@ from orebridge.schema import VALUE_KIND, is_fact_table, keys_of, schema
 ROOT = Path(__file__).resolve().parents[1]
 KNOWN_TYPES = {
     "text", "number", "bool", "id", "hs", "table", "country", "country_or_any", "countries", "country_or_zone",
-    "scope", "element", "formula", "source", "enum", "list", "ref",
+    "scope", "places", "hazard_scope", "element", "formula", "source", "enum", "list", "ref",
 }  # fmt: skip
 
 

@@ -16,6 +16,8 @@ KINDS = {
     "flow": "mass per time of the commodity; inside t/yr as the commodity is counted",
     "stock": "mass of the commodity; inside t as the commodity is counted",
     "gross flow": "customs weight per time, basis gross; inside t/yr",
+    "published flow": "mass per time in the basis of its source; inside t/yr of that basis, compared only as shares within one source",
+    "published stock": "mass in the basis of its source; inside t of that basis",
     "activity": "tonnes of the process's (or host's) activity per time; inside t/yr",
     "rate": "t/t between tonnes as the commodities are counted; oxide factors do not belong here",
     "days": "time; inside days",

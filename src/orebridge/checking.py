@@ -21,6 +21,8 @@ NAMED_BY = {
     "hosts": "host",
     "projects": "project",
     "transit_zones": "zone",
+    "hazards": "hazard",
+    "minerals": "mineral",
 }
 # Labels join ids with @ > : # and lists with ; so an id holds none of them, nor anything a spreadsheet would run.
 ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_./+-]*")
@@ -85,8 +87,13 @@ def _plain_fault(cell: str, kind: str, pools: Pools) -> str:
         return f"no table is called {shown(cell)}{near(cell, schema())}; correct the name."
     if kind in ("country", "country_or_any"):
         return "" if kind == "country_or_any" and cell == "*" else country_fault(cell)
-    if kind == "countries":
+    if kind == "countries" or (kind == "places" and cell != "members"):
         return next(filter(None, (country_fault(part) for part in cell.split(";"))), "")
+    if kind == "hazard_scope":
+        known = {*pools["hazards"], *schema()["hazards"]["kind"].choices, "*"}
+        return (
+            "" if cell in known else f"{shown(cell)} is no hazard, kind of hazard or *{near(cell, known)}; correct it."
+        )
     # `other` stands for every country without a row in transit_zones.
     if kind == "country_or_zone" and cell not in pools["transit_zones"] | {"other"} and cell not in countries():
         return (

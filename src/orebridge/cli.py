@@ -8,12 +8,15 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
 from orebridge.cli_data import data_app
+from orebridge.cli_priorities import priorities
 from orebridge.cli_redteam import redteam
+from orebridge.cli_simulate import simulate
+from orebridge.stopping import ctrl_c_heard, stop_if_interrupted
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -25,6 +28,8 @@ app = typer.Typer(
     help="Coordinated delivery plans for critical minerals: what a disruption costs each ally alone, under a treaty rule, and with a joint plan.",
 )  # fmt: skip
 app.add_typer(data_app, name="data")
+app.command()(simulate)
+app.command(name="priorities")(priorities)
 app.command()(redteam)
 
 WRONG_USE, INTERRUPTED = 2, 130  # exit codes beside those of orebridge.errors
@@ -56,6 +61,7 @@ def respond(
     from rich.console import Console
 
     from orebridge.reports.write import check_writable, write_all
+    from orebridge.schema import network_tables
     from orebridge.session import respond as answer
     from orebridge.world import load_world
 
@@ -65,7 +71,7 @@ def respond(
     with _progress(log) as note:
         response = answer(
             shocks, [m.strip().upper() for m in members.split(",") if m.strip()], start, months,
-            world=load_world(world, data), as_dated=as_dated, foresight=foresight, hinges=not quick, note=note,
+            world=load_world(world, data, network_tables()), as_dated=as_dated, foresight=foresight, hinges=not quick, note=note,
         )  # fmt: skip
         written = []
         if out is not None:
@@ -118,6 +124,7 @@ def _print_summary(response: Response) -> None:
     from orebridge.reports.summary import print_summary
 
     print_summary(response, Console())
+    _emit("")  # a full disk behind standard output is told here, not in a traceback when the program ends
 
 
 @app.command(name="shocks")
@@ -148,27 +155,44 @@ def show_schema() -> None:
 
 def main() -> None:
     """Run the command line; every refusal is one message and a documented exit code."""
-    from orebridge.errors import OrebridgeError
+    from orebridge.errors import OrebridgeError, OutputError
 
     try:
-        code = app(standalone_mode=False)
+        with ctrl_c_heard():
+            code = app(standalone_mode=False)
+            stop_if_interrupted()
         if code == INTERRUPTED:  # some versions of Typer turn Ctrl-C into a code instead of raising
             raise KeyboardInterrupt
+        sys.stdout.flush()
     except OrebridgeError as error:
-        sys.stderr.write(f"orebridge: {error}\n")
-        sys.exit(error.exit_code)
+        _stop(f"orebridge: {error}", error.exit_code)
     except KeyboardInterrupt:
-        sys.stderr.write("orebridge: stopped; nothing half-written was left.\n")
-        sys.exit(INTERRUPTED)
+        _stop("orebridge: stopped; nothing half-written was left.", INTERRUPTED)
     except BrokenPipeError:
-        sys.exit(0)
+        _stop("", 0)
+    except OSError as error:
+        where = error.filename or "standard output"
+        _stop(f"orebridge: could not read or write {where}: {error.strerror or error}.", OutputError.exit_code)
+    except SystemExit as error:
+        # Typer and Rich end with 1 where nobody reads the output any more, as behind `| head`: no fault of ours.
+        _stop("", 0 if error.code == 1 else error.code)
     except Exception as error:
         # By name: Typer carries its own copy of click in newer versions, and uses the package in older ones.
         kinds = {kind.__name__ for kind in type(error).__mro__}
         if "Abort" in kinds:
-            sys.stderr.write("orebridge: stopped.\n")
-            sys.exit(INTERRUPTED)
+            _stop("orebridge: stopped.", INTERRUPTED)
         if "ClickException" in kinds:
             error.show()  # type: ignore[attr-defined]
-            sys.exit(WRONG_USE)
+            _stop("", WRONG_USE)
         raise
+
+
+def _stop(message: str, code: int | str | None) -> NoReturn:
+    """End with a message on standard error and a code; what still waits to be printed is dropped if it cannot be."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115, PTH123 - nothing more can be written there
+    if message:
+        sys.stderr.write(f"{message}\n")
+    sys.exit(code)

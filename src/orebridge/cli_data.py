@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from orebridge.cli_import import register
+
 if TYPE_CHECKING:
     from rich.console import Console
 
@@ -23,6 +25,7 @@ data_app = typer.Typer(
     help="The tables behind every answer. Your own rows (--data) are only read: they appear in what you ask to be printed "
     "or written (--csv) and are copied nowhere else.",
 )  # fmt: skip
+register(data_app)
 World = Annotated[Path | None, typer.Option("--world", help="Folder of tables used instead of the bundled world.")]
 Overlay = Annotated[
     Path | None,

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
-from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -34,7 +35,9 @@ def redteam(
     months: Annotated[int, typer.Option(help="Months reported.")] = 24,
     remove: Annotated[float, typer.Option(help="Share of a loss that a fix has to remove, 0 to 1.")] = 0.8,
     way: Annotated[str, typer.Option(help="alone: each member plans for itself; joint: they plan together.")] = "alone",
-    abroad: Annotated[bool, typer.Option("--abroad", help="Only hits outside the alliance (passages included).")] = False,
+    abroad: Annotated[
+        bool, typer.Option("--abroad", help="Only hits outside the alliance (passages included).")
+    ] = False,
     fixes: Annotated[int, typer.Option(help="Worst single hits for which the cheapest fix is sought.")] = 3,
     minutes: Annotated[
         float | None, typer.Option(help="Stop the search for the worst sets after so long, with a stated gap.")
@@ -42,7 +45,9 @@ def redteam(
     sets: Annotated[int, typer.Option(help="Most sets that one part of the search may hold.")] = 400_000,
     as_json: Annotated[bool, typer.Option("--json", help="Pure JSON on standard output.")] = False,
     out: Annotated[Path | None, typer.Option(help="Folder for redteam.json and the tables as CSV.")] = None,
-    world: Annotated[Path | None, typer.Option("--world", help="Folder of tables used instead of the bundled world.")] = None,
+    world: Annotated[
+        Path | None, typer.Option("--world", help="Folder of tables used instead of the bundled world.")
+    ] = None,
     data: Annotated[
         Path | None,
         typer.Option("--data", help="Folder of your own tables laid over the world; it never leaves this machine."),
@@ -78,7 +83,11 @@ def redteam(
         team = Team(network, allowed, months, length, way, abroad=abroad, most_sets=sets, note=note)
         red = team.answer(fixes, math.inf if minutes is None else 60.0 * minutes, note)
         costs, labels = FixCosts.of(loaded), Labels.of(loaded)
-        plans = [cheapest_fixes(network, s, costs, remove, months, length, way, note=note) for s in red.singles if s.usd > 1.0]
+        plans = [
+            cheapest_fixes(network, s, costs, remove, months, length, way, note=note)
+            for s in red.singles
+            if s.usd > 1.0
+        ]
     answer = to_dict(red, plans, labels)
     if out is not None:
         _write(out, answer, tables(red, plans, labels))
@@ -88,6 +97,7 @@ def redteam(
         screen = _screen()
         for section in sections(red, plans, labels):
             _print(screen, section)
+        _emit("")  # a full disk behind standard output is told here, not in a traceback when the program ends
 
 
 def _by_kind(text: str) -> Mapping[str, int]:
@@ -116,16 +126,32 @@ def _known(members: tuple[str, ...], used: set[str]) -> None:
             raise UnknownLabel(f"member {member}: no use of it stands in the tables of these chains; leave it out.")
 
 
-def _progress(log: Console) -> AbstractContextManager[Callable[[str], None]]:
-    from orebridge.cli import _progress as progress
+@contextmanager
+def _progress(log: Console) -> Iterator[Callable[[str], None]]:
+    """What is being done and for how long, on a terminal; elsewhere nothing, so that logs stay clean."""
+    if not log.is_terminal:
+        yield lambda _: None
+        return
+    from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-    return progress(log)
+    columns = SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn()
+    with Progress(*columns, console=log, transient=True) as bar:
+        task = bar.add_task("reading the tables", total=None)
+        yield lambda text: bar.update(task, description=text)
 
 
 def _emit(text: str) -> None:
-    from orebridge.cli import _emit as emit
+    """Text to standard output, flushed here so that a full disk behind it is told as such."""
+    from orebridge.errors import OutputError
 
-    emit(text)
+    try:
+        sys.stdout.write(text)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115, PTH123 - nothing more can be written there
+        raise OutputError(f"could not write to standard output: {error.strerror or error}.") from error
 
 
 def _screen() -> Console:
@@ -138,7 +164,7 @@ def _screen() -> Console:
 def _print(screen: Console, section: Section) -> None:
     from rich.text import Text
 
-    from orebridge.stories.layout import table_lines
+    from orebridge.layout import table_lines
 
     screen.print(Text(section.title, style="bold"))
     for text in section.text:

@@ -39,6 +39,10 @@ class ShockError(OrebridgeError):
     exit_code = 4
 
 
+class TouchesNothing(ShockError):
+    """A shock names real things and still limits nothing in this network: other chains, or no trade of that kind."""
+
+
 class NetworkError(OrebridgeError):
     """The tables load but do not make a consistent supply network. The message names the node and the rows involved."""
 
@@ -63,6 +67,30 @@ class NotOptimal(OrebridgeError):
         #: All conflicting limits (infeasible) or endless columns (unbounded); the message lists the first ones.
         self.labels = list(labels)
         super().__init__(message)
+
+
+class StoreError(OrebridgeError):
+    """A store of runs cannot be used: made with other data, code or options, in use, or damaged. Nothing is changed."""
+
+    exit_code = 8
+
+
+class WorkerError(OrebridgeError):
+    """The workers of an ensemble cannot be reached, or died again and again. Runs in the store are kept."""
+
+    exit_code = 9
+
+
+class ImportRefused(OrebridgeError):
+    """A publisher's file was not imported; the workspace is as it was. The message lists everything found and its repair."""
+
+    exit_code = 3
+
+
+class WorkspaceError(OrebridgeError):
+    """The workspace cannot be opened or written (in use, damaged, of another version, no space). Nothing was changed."""
+
+    exit_code = 7
 
 
 class OutputError(OrebridgeError):

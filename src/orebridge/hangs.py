@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Hashable, Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pandas as pd
 
@@ -23,44 +24,26 @@ class Swing(NamedTuple):
     high: str
 
 
-#: Swings that are not one number of assumptions.csv but move a whole table (`delivery/hinges.py`).
-TABLE_SWINGS = {
-    "accepted": Swing("Share of use that accepts another recipe", "as in the tables", "none", "double (at most all)"),
-    "surge": Swing("Output above capacity in a crisis (surge)", "as in the tables", "none", "double"),
-    "spare_capacity": Swing("Idle capacity that can be run", "as in the tables", "none", "1.5 times"),
-}
-#: Titles of the assumptions that people ask about; others are shown by name.
-TITLES = {
-    "stock_days_scale": "Stocks held by members (multiplies all assumed stocks)",
-    "tier_value_ratio": "Value of defence and essential use against general (multiplier)",
-    "theta": "Share of outsiders' trade that members could win over (theta)",
-    "new_source_months": "Months to qualify a new supplier",
-    "terminal_share": "Worth of a tonne missing from stock at the end, share of price",
-    "discount_rate": "Discount rate",
-    "restriction_slack": "Sales of the restricting country to others above base year",
-}
-
-
 def swings_in_words(response: Response) -> pd.DataFrame:
     """The tornado, widest first, with `title, stated_words, low_words, high_words` for each assumption."""
     rows = response.swings
     if rows.empty:
         return rows
-    words = [_swing(response, str(name)) for name in rows["assumption"]]
+    words = [_swing(row) for row in rows.to_dict("records")]
     return rows.assign(title=[w.title for w in words], stated_words=[w.stated for w in words],
                        low_words=[w.low for w in words], high_words=[w.high for w in words])  # fmt: skip
 
 
-def _swing(response: Response, name: str) -> Swing:
-    if name in TABLE_SWINGS:
-        return TABLE_SWINGS[name]
-    title = TITLES.get(name, name.replace("_", " "))
-    known = response.network.assumptions.get(name)
-    if known is None:
-        return Swing(title, "as in the tables", "low", "high")
-    unit = {"share": "", "months": " months", "days": " days"}.get(known.unit, f" {known.unit}")
-    stated, low, high = (f"{readable(v)}{unit}" for v in (known.value, known.low, known.high))
-    return Swing(title, stated, low, high)
+def _swing(row: Mapping[Hashable, Any]) -> Swing:
+    unit = {"share": "", "share of base year": " of base year"}.get(row["unit"], f" {row['unit']}")
+    if row["unit"] == "times stated":
+        factor = {0.0: "none", 1.0: "as stated"}
+        words = [
+            factor.get(row[f"{end}_at"], f"{readable(row[f'{end}_at'])}{unit}") for end in ("stated", "low", "high")
+        ]
+    else:
+        words = [f"{readable(row[f'{end}_at'])}{unit}" for end in ("stated", "low", "high")]
+    return Swing(str(row["title"]), *words)
 
 
 def break_even_words(response: Response) -> str:
@@ -70,15 +53,22 @@ def break_even_words(response: Response) -> str:
     most = int(response.curve["days"].max())
     kinds: dict[str, list[str]] = {}
     for way, days in response.break_even.items():
+        known = response.curve.loc[response.curve["way"] == way, "loss_usd"].notna().all()
         kind = (
-            "never"
+            "unknown"
+            if not known
+            else "never"
             if not math.isfinite(days)
             else "nothing"
             if days <= 0
             else f"about {days:,.0f} days of stock remove the loss"
         )
         kinds.setdefault(kind, []).append(_of(way))
-    words = {"never": f"no stock up to {most} days removes the loss", "nothing": "nothing is lost even without stock"}
+    words = {
+        "never": f"no stock up to {most} days removes the loss",
+        "nothing": "nothing is lost even without stock",
+        "unknown": "the loss is unknown in USD, as what runs short has no stated value,",
+    }
     parts = [f"{words.get(kind, kind)} {' or '.join(ways)}" for kind, ways in kinds.items()]
     return capital("; ".join(parts)) + "." if parts else ""
 

@@ -18,6 +18,11 @@ from scipy.sparse.csgraph import connected_components
 from orebridge.errors import NetworkError, UnknownLabel
 
 OTHERS = "OTH"
+#: Columns in which a figure may be unknown; the ranges have none on the pseudo-activities of origin classes.
+UNKNOWN = [
+    "replacement_usd", "value_usd", "value_low_usd", "value_high_usd",
+    "opens_low", "opens_high", "accepted_low", "accepted_high",
+]  # fmt: skip
 ORIGIN_KIND = "origin"  # kind of the pseudo-sites through which material of free origin goes into common use (trace.py)
 Floats = npt.NDArray[np.float64]
 
@@ -78,7 +83,7 @@ class SupplyNetwork:
             twice = frame[column][frame[column].duplicated()]
             if len(twice):
                 raise NetworkError(f"{name}: {twice.iloc[0]!r} stands twice; labels must be unique.")
-            numbers = frame.select_dtypes("number").drop(columns=["replacement_usd", "value_usd"], errors="ignore")
+            numbers = frame.select_dtypes("number").drop(columns=UNKNOWN, errors="ignore")
             bad = numbers.isna().any(axis=1) | (numbers < 0).any(axis=1)
             if bad.any():
                 row = numbers[bad].iloc[0]

@@ -6,7 +6,7 @@ import csv
 import difflib
 import io
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from pathlib import Path
 
 from orebridge.schema import schema
@@ -29,8 +29,11 @@ def near(name: str, known: Iterable[str]) -> str:
     return f" (nearest: {', '.join(close)})" if close else ""
 
 
-def read_folder(folder: Path) -> tuple[Rows, list[str]]:
-    """Raw rows of every table below `folder` (with `file` and `line`), and the faults found while reading."""
+def read_folder(folder: Path, tables: Collection[str] | None = None) -> tuple[Rows, list[str]]:
+    """Raw rows of every table below `folder` (with `file` and `line`), and the faults found while reading.
+
+    With `tables` the files of other tables are passed over, unopened.
+    """
     rows: Rows = defaultdict(list)
     faults: list[str] = []
     if not folder.is_dir():
@@ -46,6 +49,8 @@ def read_folder(folder: Path) -> tuple[Rows, list[str]]:
     if sum(path.stat().st_size for path in files) > MAX_FOLDER_BYTES:
         return rows, [*faults, f"{folder}: more than {MAX_FOLDER_BYTES:,} bytes of tables; split the folder."]
     for path in files:
+        if tables is not None and path.stem in schema() and path.stem not in tables:
+            continue
         _read_file(path, path.relative_to(folder).as_posix(), rows, faults)
     return rows, faults
 

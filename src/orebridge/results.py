@@ -93,7 +93,8 @@ def make_plan(
         np.add.at(total, group, values[:, :t])
         data = {name: np.repeat(labels[name].to_numpy()[first], t) for name in columns}
         data["month"] = np.tile(months, n)
-        data["tonnes"] = total.ravel()
+        # The solver keeps zero to 1e-7; a quantity a hair below it is none.
+        data["tonnes"] = np.where(np.abs(total) < 1e-9, 0.0, total).ravel()
         for name, extra in more.items():
             data[name] = np.repeat(np.bincount(group, extra, n), t)
         return pd.DataFrame(data)

@@ -16,8 +16,23 @@ VALUE_KIND = {
     "quoted_lead_times": "months", "stock_rules": "limit",
     "accepted_shares": "share", "recipe_mix": "share", "tiers": "share", "tariffs": "share", "baskets": "share",
     "values": "loss value", "prices": "price", "limits": "limit", "assumptions": "parameter",
-    "project_support": "money", "facilities": "stated", "fix_costs": "fix cost",
+    "project_support": "money", "facilities": "stated", "fix_costs": "fix cost", "shock_distributions": "parameter",
+    "world_production": "published flow", "mineral_trade": "published flow", "mineral_exports": "published flow",
+    "supply_outlook": "published flow", "demand_outlook": "published flow", "reserves": "published stock",
+    "governance": "stated", "development": "stated", "trade_parameters": "stated", "published_criticality": "stated", "import_reliance": "share",
+    "companion_shares": "share", "shock_probabilities": "share",
 }  # fmt: skip
+
+
+#: Tables that only the ranking of minerals reads; a network needs none of them.
+RANKING_TABLES = frozenset({
+    "minerals", "mineral_codes", "world_production", "mineral_trade", "mineral_exports", "governance", "development",
+    "import_reliance", "reserves", "companion_shares", "published_criticality", "supply_outlook", "demand_outlook",
+    "shock_probabilities", "trade_parameters",
+})  # fmt: skip
+
+#: Tables that only the drawing of shocks reads (`orebridge simulate`).
+DRAW_TABLES = frozenset({"hazards", "shock_distributions"})
 
 
 @dataclass(frozen=True)
@@ -50,12 +65,30 @@ def schema() -> dict[str, dict[str, Attribute]]:
         )  # fmt: skip
         tables.setdefault(item.table, {})[item.name] = item
     common = tables.pop("*")
-    structural = {"sources", "chains", "commodities", "processes", "recipes", "sites", "transit_zones", "withheld"}
+    structural = {
+        "sources",
+        "chains",
+        "commodities",
+        "processes",
+        "recipes",
+        "sites",
+        "transit_zones",
+        "withheld",
+        "minerals",
+        "mineral_codes",
+        "hazards",
+    }
     for name, attributes in tables.items():
         if name not in structural:
             for key, attribute in common.items():
                 attributes.setdefault(key, attribute)
     return tables
+
+
+@cache
+def network_tables() -> frozenset[str]:
+    """The tables a supply network and its plans read: all but those of the ranking and of the draws."""
+    return frozenset(schema()) - RANKING_TABLES - DRAW_TABLES
 
 
 def is_fact_table(table: str) -> bool:

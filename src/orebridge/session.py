@@ -18,14 +18,16 @@ from orebridge.delivery.limits import restrict_to
 from orebridge.delivery.marginal import marginal_values
 from orebridge.delivery.modes import ChainWays, four_ways, news_of, rolled_ways
 from orebridge.delivery.remedies import what_helps
-from orebridge.errors import ShockError, UnknownLabel
+from orebridge.errors import NetworkError, ShockError, UnknownLabel
 from orebridge.labels import calendar_month
 from orebridge.network import SupplyNetwork
 from orebridge.results import WAYS, Plan, joined
+from orebridge.schema import network_tables
 from orebridge.shocks import Effects, Shock, beliefs_of, effects_of, load_shock
 from orebridge.world import World, load_world
 
 FORESIGHT = ("declared", "perfect")
+UNREACHED = 1e-3  # a stated use that keeps less than this share (or has fewer t/yr) has no supply
 WORKERS = 2  # chains planned at a time
 Note = Callable[[str], None]
 
@@ -100,11 +102,14 @@ def respond(
     loaded = tuple(load_shock(name) for name in shocks)
     if not loaded:
         raise ShockError("name at least one shock; `orebridge shocks` lists the library.")
-    world = world or load_world()
+    world = world or load_world(tables=network_tables())
     alliance = tuple(dict.fromkeys(members))
+    if not alliance:
+        raise UnknownLabel("--for names no country; state at least one ally, for example --for USA,JPN.")
     note("building the supply network")
     network = build_network(world, alliance)
     _known_members(network, alliance)
+    _reachable_uses(network)
     effects = effects_of(loaded, network, months, start, as_dated)
     beliefs = beliefs_of(loaded, network, months, start, as_dated) if foresight == "declared" else []
     wanted = ("alone", "joint", "treaty") if len(alliance) > 1 else ("alone",)
@@ -165,6 +170,22 @@ def _known_members(network: SupplyNetwork, alliance: tuple[str, ...]) -> None:
                 f"member {member}: no use and no site of it stands in the tables, so its loss is unknown, not zero. "
                 "Leave it out, or add its demand in tables of your own (--data)."
             )
+
+
+def _reachable_uses(network: SupplyNetwork) -> None:
+    """Refuse a stated use that nothing can supply: it would vanish from the base year, and with it its loss."""
+    rows = network.adjustments
+    own = rows[rows["what"].str.startswith("demand ") & (rows["file"] != "") & (rows["stated"] > UNREACHED)]
+    lost = own[own["used"] <= UNREACHED * own["stated"]]
+    if len(lost):
+        places = [
+            f"{row['file']}:{row['line']}: {'@'.join(row['what'].split(' ')[1:])} uses {row['stated']:,.4g} t/yr"
+            for row in lost.to_dict("records")
+        ]
+        raise NetworkError(
+            f"{'; '.join(places)}, but no supply reaches it: no site makes it and no flow brings it there. "
+            "Add a site with production, a row in flows.csv or trade_factors.csv, or leave the use out."
+        )
 
 
 def _warnings(network: SupplyNetwork, parts: list[ChainWays], shocks: Sequence[Shock]) -> list[str]:

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from orebridge.errors import ShockError
+from orebridge.errors import ShockError, TouchesNothing
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -169,6 +169,8 @@ def load_shock(name_or_path: str | Path) -> Shock:
     if text_name in known:
         return parse_shock(known[text_name].read_text(encoding="utf-8"), known[text_name].name)
     path = Path(name_or_path)
+    if path.is_dir():
+        raise ShockError(f"{path}: is a folder, not a shock; give the path of one TOML file in it.")
     if not path.is_file():
         raise ShockError(
             f"no shock named {text_name!r}{_nearest(text_name, known)}. "
@@ -178,6 +180,8 @@ def load_shock(name_or_path: str | Path) -> Shock:
         raise ShockError(f"{path}: larger than {MAX_FILE_BYTES:,} bytes; a shock file is a few dozen lines.")
     try:
         text = path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise ShockError(f"{path}: cannot be read ({error.strerror}); check its permissions.") from error
     except UnicodeDecodeError as error:
         raise ShockError(f"{path}: not UTF-8 text ({error.reason} at byte {error.start}); save it as UTF-8.") from error
     return parse_shock(text, path.name)
@@ -247,7 +251,7 @@ def _parse_event(event: Any, path: str, line: int) -> Event:
     if not isinstance(event, dict):
         raise ShockError(f"{place}: event must be a table; write [[event]] above its keys.")
     kind = event.get("kind")
-    if kind not in _KEYS:
+    if not isinstance(kind, str) or kind not in _KEYS:
         raise ShockError(
             f"{place}: kind {kind!r} is unknown{_nearest(str(kind), KINDS)}; kinds are {', '.join(KINDS)}."
         )
@@ -272,6 +276,11 @@ def _parse_event(event: Any, path: str, line: int) -> Event:
         not isinstance(declared, int) or isinstance(declared, bool) or not 1 <= declared <= MAX_MONTHS
     ):
         raise ShockError(f"{place}: declared_months must be a whole number from 1 to {MAX_MONTHS}, not {declared!r}.")
+    for key in ("origin", "passage", "note"):
+        if key in event and not isinstance(event[key], str):
+            raise ShockError(
+                f'{place}: {key} must be one text in quotes, for example {key} = "...", not {event[key]!r}.'
+            )
     for key in ("leak", "cut", "granted", "remaining"):
         if key in event:
             _number(event[key], 0.0, 1.0, f"{place}: {key}")
@@ -287,7 +296,7 @@ def _parse_event(event: Any, path: str, line: int) -> Event:
                 raise ShockError(f'{place}: {key} must be a list of names, for example {key} = ["..."].')
     if "liability_stages" in event:
         stages = event["liability_stages"]
-        if stages not in (0, 1, "all"):
+        if isinstance(stages, bool) or stages not in (0, 1, "all"):
             raise ShockError(f'{place}: liability_stages must be 0, 1 or "all", not {stages!r}.')
     if "delay_months" in event:
         _number(event["delay_months"], 0, MAX_MONTHS, f"{place}: delay_months")
@@ -373,7 +382,7 @@ def _effects(
                 traces.append(trace if months else replace(trace, months=()))
             parts.append(pd.DataFrame(rows if months else [], columns=["field", "component", "month", "value"]))
         if touched == 0:
-            raise ShockError(
+            raise TouchesNothing(
                 f"{shock.path}: touches nothing in the network from {start} over {horizon} months. "
                 + " ".join(note for note in notes if note.startswith(shock.name))
                 + " Check the names, the start and the chains chosen."

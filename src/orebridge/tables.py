@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import resources
 from math import isnan, nan
@@ -21,13 +21,16 @@ from orebridge.reading import Row, Rows, read_folder
 from orebridge.schema import VALUE_KIND, is_fact_table, keys_of, schema
 from orebridge.units import conversion, finite
 
-SIGNED = {"assumptions", "tariffs"}
+SIGNED = {"assumptions", "tariffs", "governance"}
 NUMBERS = {"value", "low", "high", "year", "order"}
 # Unit of each limit and rule, and its largest value.
-RULED = {"limits", "stock_rules"}
+RULED = {"limits", "stock_rules", "shock_distributions"}
+RULE_COLUMNS = ("rule", "limit", "parameter")
 RULES = {
     "surge": ("share", nan), "ramp": ("share", nan), "recover": ("months", nan), "start": ("months", nan),
     "floor": ("share", 1.0), "release": ("share", 1.0), "trigger": ("months", nan), "refill": ("share", nan),
+    "probability": ("share per year", 1.0), "length": ("months", 600.0), "delay": ("months", 600.0),
+    "severity": ("share", 1.0), "leakage": ("share", 1.0), "correlation": ("share", 0.99),
 }  # fmt: skip
 # Shares that make up a whole, by the columns that name the whole.
 WHOLES = {"tiers": ["commodity", "country", "end_use"], "recipe_mix": ["site"]}
@@ -53,32 +56,39 @@ def load_tables(folder: Path, overlay: Path | None = None) -> dict[str, pd.DataF
     return load(folder, overlay).frames
 
 
-def load(folder: Path, overlay: Path | None = None) -> Loaded:
+def load(folder: Path, overlay: Path | None = None, tables: Collection[str] | None = None) -> Loaded:
     """Read, check and convert the tables of a folder; raises TableErrors with every fault of every file at once.
+
+    With `tables` only those are read and there are no frames of others; they must hold every table they refer to.
 
     The frames hold the columns of the schema plus `file`, `line` and, in fact tables, `stated_value`, `stated_unit`
     and `stated_basis`: the figure as its source prints it. `value`, `low`, `high` and `unit` are in inside units.
     """
-    rows, faults = read_folder(folder)
+    rows, faults = read_folder(folder, tables)
     findings: list[str] = []
     if overlay is not None:
-        extra, more = read_folder(overlay)
+        extra, more = read_folder(overlay, tables)
         faults += more
         rows, findings = _overlaid(rows, extra)
     more, spoiled = check_rows(rows)
-    frames, unfit = typed(rows, spoiled)
-    faults += more + check_structure(rows) + unfit
+    frames, unfit = typed(rows, spoiled, tables)
+    # What recipes and sites must fit is judged where both are read.
+    faults += more + (check_structure(rows) if tables is None or "recipes" in tables else []) + unfit
     if faults:
         raise TableErrors(list(dict.fromkeys(faults)))
     return Loaded(frames, tuple(findings), _version(rows))
 
 
-def typed(rows: Mapping[str, list[Row]], spoiled: set[Place]) -> tuple[dict[str, pd.DataFrame], list[str]]:
+def typed(
+    rows: Mapping[str, list[Row]], spoiled: set[Place], tables: Collection[str] | None = None
+) -> tuple[dict[str, pd.DataFrame], list[str]]:
     """Frames in inside units, and the faults of values: units, ranges, shares. Rows in `spoiled` are not judged."""
     faults: list[str] = []
     commodity = {row.get("commodity", ""): row for row in rows.get("commodities", [])}
     frames = {}
     for table, attributes in schema().items():
+        if tables is not None and table not in tables:
+            continue
         items = rows.get(table, [])
         columns: dict[str, Sequence[object]] = {
             name: [row.get(name) or attribute.default for row in items] for name, attribute in attributes.items()
@@ -159,13 +169,19 @@ def _range_faults(table: str, row: Row, numbers: list[float], inside: str) -> li
             for column, number in zip(("value", "low", "high"), numbers, strict=True)
             if number < 0
         ]
-    wanted, most = RULES.get(row.get("rule", row.get("limit", "")), ("", nan)) if table in RULED else ("", nan)
+    rule = next((row[column] for column in RULE_COLUMNS if column in row), "") if table in RULED else ""
+    wanted, most = RULES.get(rule, ("", nan))
     if wanted and inside != wanted:
         found.append(("unit", f"does not fit this rule, which is in {wanted}."))
     elif VALUE_KIND[table] == "share" and table != "tariffs":
         most = 1.0
     found += [
-        (column, f"is a share above {most:g}; state a share, or % as the unit.")
+        (
+            column,
+            f"is a share above {most:g}; state a share, or % as the unit."
+            if inside != "months"
+            else f"is above {most:g} months; check it.",
+        )
         for column, number in zip(("value", "low", "high"), numbers, strict=True)
         if number > most + 1e-9
     ]

@@ -17,6 +17,7 @@ plan may then sort its material by class, which a country can do and a customs o
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -24,6 +25,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from orebridge.errors import ShockError
 from orebridge.network import ORIGIN_KIND, SupplyNetwork
 from orebridge.shocks import Effects, Trace
 
@@ -79,6 +81,46 @@ def split_by_origin(network: SupplyNetwork, effects: Effects, trace: Trace) -> t
         frames |= _with_common_use(network, frames, split, twin)
     result = replace(network, **frames)
     return result, _effects(effects, trace, set(result.routes["route"]), set(result.stockpiles["stockpile"]), held)
+
+
+def merged(network: SupplyNetwork, traces: Sequence[Trace]) -> tuple[Trace, ...]:
+    """Traces of which no two cover the same commodity, so that the network can be split for one after another.
+
+    Two of one country that overlap become one, over the commodities, buyers, stages and months of both and with the
+    smaller leak. That holds re-exports a little tighter than either says where they differ (held at the base year, not
+    cut). Raises ShockError where bans of two countries overlap: a commodity has two classes of origin, not four.
+    """
+    result: list[Trace] = []
+    for trace in traces:
+        now = trace
+        while True:
+            covered = liable(network, now)
+            clash = next((other for other in result if covered & liable(network, other)), None)
+            if clash is None:
+                break
+            if clash.origin != now.origin:
+                both = sorted(covered & liable(network, clash))
+                raise ShockError(
+                    f"bans of {clash.origin} and {now.origin}, each aimed at some buyers, both cover {', '.join(both)}: "
+                    "material of two restricting countries cannot be told apart. Aim one of them at all destinations "
+                    "(leave out `to`), or set its liability_stages = 0 or other commodities."
+                )
+            result.remove(clash)
+            stages = (
+                -1
+                if -1 in (now.liability_stages, clash.liability_stages)
+                else max(now.liability_stages, clash.liability_stages)
+            )
+            now = Trace(
+                now.origin,
+                tuple(sorted({*now.commodities, *clash.commodities})),
+                tuple(sorted({*now.targets, *clash.targets})),
+                stages,
+                tuple(sorted({*now.months, *clash.months})),
+                min(now.leak, clash.leak),
+            )
+        result.append(now)
+    return tuple(result)
 
 
 def liable(network: SupplyNetwork, trace: Trace) -> set[str]:

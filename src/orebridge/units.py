@@ -154,6 +154,8 @@ def conversion(kind: str, unit: str, basis: str, mass: str = "product", element:
     """
     if kind in ("flow", "stock", "gross flow", "activity"):
         return _mass_conversion(kind, unit, basis, mass, element)
+    if kind in ("published flow", "published stock"):  # compared as shares within one source, so its basis stays
+        return _published_conversion(kind, unit)
     if kind == "price" or (kind == "loss value" and basis):
         return price_factor(unit, basis, mass, element), "USD/t"
     if kind == "loss value":
@@ -194,6 +196,13 @@ def _mass_conversion(kind: str, unit: str, basis: str, mass: str, element: str) 
             )
         return mass_factor(unit, "product", "product", ""), inside
     return mass_factor(unit, basis, mass, element), inside
+
+
+def _published_conversion(kind: str, unit: str) -> tuple[float, str]:
+    per_time = "/" in unit
+    if per_time != (kind == "published flow"):
+        raise UnitError(f"unit {unit!r} does not fit; a flow is a mass per time (t/yr), a stock a mass (t).")
+    return mass_factor(unit, "product", "product", ""), "t/yr" if per_time else "t"
 
 
 def _listed(unit: str, table: dict[str, tuple[float, str]]) -> tuple[float, str]:

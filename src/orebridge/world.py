@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import cast
@@ -135,10 +135,13 @@ def _texts(frame: pd.DataFrame, column: str) -> list[str]:
     return [cell if isinstance(cell, str) else str(cell) for cell in cells]
 
 
-def load_world(folder: str | Path | None = None, overlay: str | Path | None = None) -> World:
+def load_world(
+    folder: str | Path | None = None, overlay: str | Path | None = None, tables: Collection[str] | None = None
+) -> World:
     """Load the bundled world, or `folder` instead of it, with the user's own `overlay` rows in place of same-key rows.
 
-    Raises TableErrors listing every fault at once. The overlay is only read, never copied.
+    With `tables` (such as `schema.network_tables()`) only those are read, and `version` is theirs; asking the world for
+    another is an UnknownLabel. Raises TableErrors listing every fault at once. The overlay is only read, never copied.
     """
-    loaded = load(Path(folder) if folder else bundled_folder(), Path(overlay) if overlay else None)
+    loaded = load(Path(folder) if folder else bundled_folder(), Path(overlay) if overlay else None, tables)
     return World(loaded.frames, loaded.version, loaded.findings)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -68,3 +71,20 @@ def test_shapley_laws(figures: list[float]) -> None:
     symmetric = {s: figures[len(s)] for s in subsets}
     same = shapley(members, symmetric.__getitem__)
     assert max(same.values()) - min(same.values()) < 1e-9
+
+
+@pytest.mark.parametrize(("value", "whole"), [(-5e6, 1e7), (5e6, 0.0)])
+def test_a_joint_plan_wrong_footed_by_the_news_has_no_gain_to_split(value: float, whole: float) -> None:
+    """Rolled plans are not nested: the split of the game with all known cannot be stretched to what came of it."""
+    ways = four_ways(pool(0.0), SHORT, 4, WAYS)
+    both = frozenset({"AAA", "BBB"})
+    known = replace(ways, coalition_usd={frozenset(): 1e7, both: 1e7 - whole})
+    alone = ways.plans["alone"]
+    item = (alone.loss["member"] == "AAA") & (alone.loss["item"] == "general")
+    joint = replace(alone, loss=alone.loss.assign(usd=alone.loss["usd"] - np.where(item, value, 0.0)))
+    worth = coordination(alone, joint, ("AAA", "BBB"), [known])
+    assert worth.value_usd == pytest.approx(value)
+    assert worth.shapley == {} and worth.payments == {} and worth.in_core is None
+    assert worth.why_no_split
+    assert ("wrong-foots" in worth.words) == (value < 0)
+    assert worth.helps == (value > 0)

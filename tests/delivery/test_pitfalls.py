@@ -176,6 +176,30 @@ def test_pitfall_21_joint_is_worse_for_nobody(spare: float) -> None:
     assert ways.plans["alone"].loss_usd() <= ways.plans["unaided"].loss_usd() * (1 + 1e-6)
 
 
+def test_pitfall_21_what_has_no_stated_value_is_held_in_tonnes() -> None:
+    """CHN sends AAA half. AAA uses 4 t of metal as stated and 4 t for lamps of unknown value; BBB lacks 4 t as well.
+
+    The row in dollars cannot see the lamps. Left out, a joint plan would give all of them up for BBB (1 million USD a
+    tonne); read as nothing lost, AAA could not even lose what it loses alone. Held in tonnes: nothing to give.
+    """
+    network = world(
+        ["metal@AAA", "metal@BBB", "metal@CHN"],
+        [("mine@CHN", {"metal@CHN": 1.0}, 16.0, 1)],
+        [("metal", "CHN", "AAA", 8.0), ("metal", "CHN", "BBB", 8.0), ("metal", "AAA", "BBB", 0.0)],
+        demands=[("metal@AAA", "essential", 4.0), ("metal@AAA", "general", 4.0), ("metal@BBB", "general", 8.0)],
+        theta=0.0,
+        price=0.0,
+    )
+    value = network.demands["value_usd"].where(network.demands["tier"] != "general", [0, np.nan, 1e6])
+    network = replace(network, demands=network.demands.assign(value_usd=value))
+    half = effects(("capacity_share", "mine@CHN", 1, 4, 0.5))
+    ways = four_ways(network, half, 6, WAYS)
+    assert np.isnan(ways.plans["alone"].loss_usd("AAA"))
+    alone, joint = ways.flows["alone"].unmet.sum(1), ways.flows["joint"].unmet.sum(1)
+    assert alone == pytest.approx([0.0, 16.0, 16.0], abs=1e-4)
+    assert joint == pytest.approx([0.0, 16.0, 16.0], abs=1e-4)
+
+
 @pytest.mark.parametrize("way", ["unaided", *WAYS])
 def test_mass_is_conserved_at_every_node(way: str) -> None:
     ways = four_ways(magnets(spare=1.3), BAN, 8, WAYS)

@@ -70,7 +70,9 @@ def broken_limits(network: SupplyNetwork, limits: Limits, flows: Flows, toleranc
     over = np.flatnonzero((ran > most + slack).any(axis=1))
     found += [f"{sites['site'].iloc[k]} runs above what it can" for k in over]
     limited = ~np.isnan(limits.route_share)
-    carried = np.where(limited, limits.route_share, np.inf) * np.maximum(routes["y0"].to_numpy(dtype=float), 1e-300)[:, None]
+    carried = (
+        np.where(limited, limits.route_share, np.inf) * np.maximum(routes["y0"].to_numpy(dtype=float), 1e-300)[:, None]
+    )
     over = np.flatnonzero((limited & (flows.shipment > carried + slack)).any(axis=1))
     found += [f"{routes['route'].iloc[k]} carries more than its limit" for k in over]
     early = np.arange(1, flows.shipment.shape[1] + 1)[None, :] <= routes["opens"].to_numpy(dtype=float)[:, None]

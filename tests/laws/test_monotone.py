@@ -72,6 +72,4 @@ def test_an_idle_plant_of_a_member_never_hurts(way: str, f: Figures, shock: Effe
 @given(figures(), shocks(), st.floats(0.0, 0.5))
 def test_more_contestable_trade_never_hurts_members(way: str, f: Figures, shock: Effects, more: float) -> None:
     net = build(f)
-    assert no_worse(
-        stage_a(net.assume("theta", net.assumption("theta") + more), shock, way), stage_a(net, shock, way)
-    )
+    assert no_worse(stage_a(net.assume("theta", net.assumption("theta") + more), shock, way), stage_a(net, shock, way))

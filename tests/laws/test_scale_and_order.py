@@ -56,4 +56,6 @@ def test_twice_the_tonnes_is_twice_the_loss(f: Figures, shock: Effects, scale: f
         slack = 50.0 * max(scale, 1.0)
         assert large.plans[way].loss_usd() == pytest.approx(wanted, rel=5e-5, abs=slack), way
         tonnes = scale * one.plans[way].unmet["tonnes"].sum()
-        assert large.plans[way].unmet["tonnes"].sum() == pytest.approx(tonnes, rel=1e-3, abs=2e-5 * max(scale, 1.0)), way
+        assert large.plans[way].unmet["tonnes"].sum() == pytest.approx(tonnes, rel=1e-3, abs=2e-5 * max(scale, 1.0)), (
+            way
+        )

@@ -18,15 +18,17 @@ __all__ = ["BASE_YEAR", "MONTH_DAYS", "build_network"]
 
 BASE_YEAR = 2024
 _COLUMNS = {
-    "nodes": "node commodity country chain order:float mass disposal replacement_usd:float waste0:float is_member:bool",
+    "nodes": "node commodity label country chain order:float mass disposal replacement_usd:float waste0:float is_member:bool",
     "sites": "site name process kind chain country owner capacity:float base:float surge:float ramp:float host status",
-    "activities": "activity site:int recipe x0:float opens:int accepted:float lag:int",
+    "activities": "activity site:int recipe label x0:float opens:int opens_low:int opens_high:int accepted:float "
+                  "accepted_low:float accepted_high:float lag:int",
     "terms": "activity:int node:int coefficient:float",
     "routes": "route commodity origin destination chain from_node:int to_node:int lag:int y0:float opens:float "
               "inferred:bool premium_usd:float days:float chokepoints",
     "stockpiles": "stockpile holder country commodity chain node:int s0:float floor:float release:float opens_after:int "
                   "refill:float room:float replacement_usd:float assumed:bool",
-    "demands": "demand commodity country chain end_use tier node:int D:float value_usd:float unmet0:float is_member:bool",
+    "demands": "demand commodity country chain end_use tier node:int D:float value_usd:float "
+               "value_low_usd:float value_high_usd:float unmet0:float is_member:bool",
     "adjustments": "chain what table file line:int source confidence stated:float used:float change:float "
                    "change_share:float weight:float inferred:bool",
 }  # fmt: skip

@@ -14,6 +14,7 @@ from orebridge.build.tables import ChainTables, Node, Recipe, Site
 from orebridge.errors import NetworkError
 from orebridge.network import Finding, Floats
 from orebridge.reconcile import reconcile
+from orebridge.world import Fact
 
 MONTH_DAYS = 30.4375
 UNMODELLED = "uses not modelled"
@@ -100,7 +101,7 @@ def _node_row(tables: ChainTables, node: Node, members: tuple[str, ...], base: B
     commodity, country = node
     item = tables.commodities[commodity]
     return {
-        "node": f"{commodity}@{country}", "commodity": commodity, "country": country, "chain": tables.chain,
+        "node": f"{commodity}@{country}", "commodity": commodity, "label": item.label, "country": country, "chain": tables.chain,
         "order": item.order, "mass": item.mass, "disposal": item.disposal,
         "replacement_usd": tables.prices.get(commodity, math.nan), "waste0": base.get(("waste", node), 0.0),
         "is_member": country in members,
@@ -175,15 +176,24 @@ def _room(tables: ChainTables, site: Site, total: float, findings: list[Finding]
 
 def _activity_row(tables: ChainTables, site: Site, recipe: Recipe, x0: float, restart: float, position: int) -> Row:
     key = (site.process, recipe.recipe)
-    share, wait = 1.0, 0.0
+    share, wait = (1.0, 1.0, 1.0), (0.0, 0.0, 0.0)
     if not (x0 > 0 or recipe.base):
-        accepted, months = tables.tables.accepted.get(key), tables.tables.qualifications.get(key)
-        share = accepted.value if accepted else 1.0
-        wait = months.value if months else 0.0
+        share = _with_range(tables.tables.accepted.get(key), 1.0)
+        wait = _with_range(tables.tables.qualifications.get(key), 0.0)
+    opens = [math.ceil(max(months, restart)) for months in wait]
     return {
-        "activity": f"{site.site}/{recipe.recipe}", "site": position, "recipe": recipe.recipe, "x0": x0,
-        "opens": math.ceil(max(wait, restart)), "accepted": share,
+        "activity": f"{site.site}/{recipe.recipe}", "site": position, "recipe": recipe.recipe, "label": recipe.label,
+        "x0": x0, "opens": opens[0], "opens_low": opens[1], "opens_high": opens[2],
+        "accepted": share[0], "accepted_low": share[1], "accepted_high": share[2],
     }  # fmt: skip
+
+
+def _with_range(fact: Fact | None, missing: float) -> tuple[float, float, float]:
+    """Value, low and high of a figure; where no range is stated the figure itself."""
+    if fact is None:
+        return missing, missing, missing
+    low, high = (fact.value if math.isnan(end) else end for end in (fact.low, fact.high))
+    return fact.value, low, high
 
 
 def _route_rows(
@@ -227,10 +237,11 @@ def _demand_rows(tables: ChainTables, members: tuple[str, ...], base: Base, at: 
                 quantity = amount * stated / total * share
                 if quantity <= 0:
                     continue
+                value, low, high = _with_range(tables.values.get((commodity, tier)), math.nan)
                 rows.append(
                     {"demand": f"{commodity}@{country}/{use}/{tier}", "commodity": commodity, "country": country,
                      "chain": tables.chain, "end_use": use, "tier": tier, "node": at[commodity, country], "D": quantity,
-                     "value_usd": tables.values.get((commodity, tier), math.nan), "unmet0": 0.0,
+                     "value_usd": value, "value_low_usd": low, "value_high_usd": high, "unmet0": 0.0,
                      "is_member": country in members}
                 )  # fmt: skip
     return rows

@@ -80,7 +80,7 @@ class Stated:
         self._shipments(trade)
         before = self._handled()
         self._uses(before)
-        self._waste(before.net)
+        self._waste(before.net, self._handled().net)
         self._infer_missing()
         self.flows.sort(key=lambda flow: (flow.kind, flow.key))
 
@@ -141,7 +141,7 @@ class Stated:
                     flow = self._stated_use(node)
                 elif node in self.tables.consumption:
                     flow = self._use_left(node)
-                elif final or (node not in before.processed and item.disposal != "free"):
+                elif item.disposal != "free" and (final or node not in before.processed):
                     stated = max(net.get(node, 0.0), 0.0)
                     if node in before.shipped and stated < PHANTOM_SHARE * before.supplied.get(node, 0.0):
                         continue  # an exporter's rounding gap is not a use
@@ -192,13 +192,14 @@ class Stated:
         error = math.sqrt(sum(part**2 for part in doubt))
         return Flow("demand", node, left, error, {node: -1.0}, cited("consumption", row, "computed" if own else ""))
 
-    def _waste(self, net: dict[Node, float]) -> None:
-        """Declared by-products may be thrown away where more is made than modelled use takes."""
+    def _waste(self, made: dict[Node, float], left: dict[Node, float]) -> None:
+        """Declared by-products: what is made beyond modelled and stated uses is thrown away, not a use nobody stated."""
         for commodity in self.tables.commodities:
             if commodity not in self.tables.free:
                 continue
-            for node in sorted(node for node, left in net.items() if node[0] == commodity and left > 0):
-                self.flows.append(Flow("waste", node, 0.0, max(net[node], SMALLEST), {node: -1.0}, derived()))
+            for node in sorted(node for node, amount in made.items() if node[0] == commodity and amount > 0):
+                stated = max(left.get(node, 0.0), 0.0)
+                self.flows.append(Flow("waste", node, stated, max(made[node], SMALLEST), {node: -1.0}, derived()))
 
     def _infer_missing(self) -> None:
         """A use without any stated supply gets an arc from each main producer, marked inferred."""

@@ -309,9 +309,9 @@ class ChainTables:
         return _grouped(self.of("stocks"), "commodity", "country")
 
     @cached_property
-    def values(self) -> dict[tuple[str, str], float]:
+    def values(self) -> dict[tuple[str, str], Fact]:
         """(commodity, tier) -> USD lost per t missing."""
-        return {(row["commodity"], row["tier"]): row.value for row in self.of("values")}
+        return {(row["commodity"], row["tier"]): row for row in self.of("values")}
 
     @cached_property
     def _tiers(self) -> dict[tuple[str, str, str], dict[str, float]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from collections.abc import Iterator
 
@@ -15,11 +16,15 @@ TOLERANCE = 1e-6
 BASKET_TOLERANCE = 0.02
 
 
-def _contents(view: View, chain: ChainTables) -> dict[str, dict[str, float]]:
-    """Commodity -> element (or compound, for products of one substance) -> t per t as the commodity is counted."""
+def _contents(view: View, chain: ChainTables, end: str) -> dict[str, dict[str, float]]:
+    """Commodity -> element (or compound, for products of one substance) -> t per t as the commodity is counted.
+
+    `end`: "low" or "high" of the stated range, where makers differ; the figure itself where no range is stated.
+    """
     stated: dict[str, dict[str, float]] = defaultdict(dict)
     for row in view.world.rows("contents"):
-        stated[row["commodity"]][row["element"]] = row.value
+        limit = getattr(row, end)
+        stated[row["commodity"]][row["element"]] = row.value if math.isnan(limit) else limit
     for name, item in chain.commodities.items():
         if item.mass == "element":
             stated[name] = {item.element: 1.0}
@@ -31,22 +36,23 @@ def _contents(view: View, chain: ChainTables) -> dict[str, dict[str, float]]:
 def yields_above_one(view: View) -> Iterator[Finding]:
     """No recipe may give out more of an element than goes in (inputs known; contents of products: base recipes only).
 
-    sum over outputs of content x coefficient <= sum over inputs, t of element per t of activity. A recipe without
+    sum over outputs of content x coefficient <= sum over inputs, t of element per t of activity. Contents of a product
+    that differ between makers count at the end of their range that lets a recipe pass. A recipe without
     inputs is a source (mine, by-product, old scrap); one with an input of unknown content cannot be judged.
     """
     for chain in view.chains.values():
-        contents = _contents(view, chain)
+        least, most_held = _contents(view, chain, "low"), _contents(view, chain, "high")
         base = {(recipe.process, recipe.recipe) for own in chain.recipes.values() for recipe in own if recipe.base}
         for key, terms in sorted(chain.coefficients.items()):
             given: dict[str, float] = defaultdict(float)
             made: dict[str, float] = defaultdict(float)
             inputs = [name for name, value in terms.items() if value < 0]
-            if not inputs or any(name not in contents for name in inputs):
+            if not inputs or any(name not in least for name in inputs):
                 continue
             for name, value in terms.items():
                 if value > 0 and chain.commodities[name].mass == "product" and key not in base:
                     continue
-                for element, share in contents.get(name, {}).items():
+                for element, share in (least if value > 0 else most_held).get(name, {}).items():
                     (made if value > 0 else given)[element] += share * abs(value)
             for element, amount in sorted(made.items()):
                 most = given.get(element, 0.0)

@@ -10,6 +10,7 @@ from math import factorial, isfinite
 from orebridge.delivery.modes import ChainWays, Coalition
 from orebridge.results import Plan
 
+ROUNDING = 100.0  # USD by which plans may differ that are as good
 LITTLE = 1e6  # USD; below it a share of the loss is a share of nothing
 SMALL = 0.01  # below this share of the loss alone, coordination is said not to help
 
@@ -75,6 +76,10 @@ def _split(
             else:
                 worth[coalition] = sum(p.coalition_usd[frozenset()] - p.coalition_usd[coalition] for p in chains)
     whole = worth[frozenset(members)]
+    if value < -ROUNDING:
+        return {}, None, "the news wrong-foots the joint plan, so there is no gain to split"
+    if value > ROUNDING and whole <= 0:
+        return {}, None, "what each brings is worked out with all known at the start, and then there is no gain"
     scale = value / whole if whole > 0 else 0.0
     worth = {coalition: v * scale for coalition, v in worth.items()}
     parts = shapley(members, lambda coalition: worth[coalition])
@@ -94,6 +99,11 @@ def in_core(parts: Mapping[str, float], worth: Mapping[Coalition, float], tolera
 def _words(value: float, without: float, lost: float, helps: bool) -> str:
     if not isfinite(lost):
         return "The value of some lost output is unknown, so the value of coordination is unknown; compare tonnes."
+    if value < -max(ROUNDING, 1e-5 * lost):
+        return (
+            f"The news wrong-foots the joint plan here: it loses {-value / 1e6:,.2g} million USD more than plans made "
+            "alone. With all known from the first month it never does."
+        )
     if lost <= 0:
         return "Nothing is lost alone, so there is nothing to coordinate."
     if lost < LITTLE:

@@ -3,8 +3,9 @@
     promise = sum over months of dual x amount      an upper bound of what the single solve's objective can save
 
 (weak duality). So a limit without a dual is left out unseen and the promise ranks what is worth a re-solve; no figure
-shown to anybody comes from a dual. A lever changes the network or the effects, and its loss is that of a rebuilt world;
-only the contestable share of one seller, which is no figure of the network, is moved in the program itself.
+shown to anybody comes from a dual. A lever changes the network or the effects, and its loss is that of a rebuilt world.
+Two are moved in the program itself, with contracts as they are: the contestable share of one seller, which is no figure
+of the network, and use that is spared.
 """
 
 from __future__ import annotations
@@ -18,10 +19,11 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from orebridge.delivery.hinges import MONTH_DAYS, own_use
 from orebridge.delivery.marginal import EQUAL, LEAST_USE, value_per_tonne
-from orebridge.delivery.warm import Warm, case_of, loss_of, total
-from orebridge.network import SupplyNetwork
+from orebridge.delivery.swings import restocked
+from orebridge.delivery.warm import MONTH_DAYS, Warm, case_of, loss_of, own_use, total, works
+from orebridge.network import ORIGIN_KIND, SupplyNetwork
+from orebridge.program import Family
 from orebridge.shocks import Effects
 
 Floats = npt.NDArray[np.float64]
@@ -73,10 +75,7 @@ class Bench:
         self.rows = {name: np.maximum(-solution.duals(f), 0.0) for name, f in model.program.row_families.items()}
         self.use = own_use(self.net)
         self.month = np.arange(1, self.case.horizon.months + 1)
-        frame, routes = effects.frame, self.net.routes
-        shut = frame[(frame["field"] == "shipment_share") & (frame["value"] < 1.0)]["component"].unique()
-        #: Countries that restrict their sales: nobody else decides what their plants do.
-        self.restricting = set(routes[routes["route"].isin(shut)]["origin"]) - set(self.net.members)
+        self.restricting = _restricting(self.raw, effects)
 
     # --- pulling --------------------------------------------------------------------------------------------------
     def pull(self, levers: Sequence[Lever], workers: int = 2) -> list[pd.DataFrame]:
@@ -137,7 +136,8 @@ class Bench:
         zero = np.zeros(share.shape)
         worth = (self.rows.get("capacity", zero) + by_site) * (1.0 + sites["surge"].to_numpy()[:, None]) * share
         worth = worth + self.rows.get("ramp", zero) * sites["ramp"].to_numpy()[:, None]
-        for s in np.flatnonzero((worth.sum(axis=1) > 0) & (size > 0) & ~self._restricted(sites["country"])).tolist():
+        works = (sites["kind"] != ORIGIN_KIND).to_numpy() & (size > 0) & ~self._restricted(sites["country"])
+        for s in np.flatnonzero((worth.sum(axis=1) > 0) & works).tolist():
             label = sites["site"].iloc[s]
             if (share[s] < 1).any():  # an outage: what runs without a plan grows too
                 pull = self._anew(partial(grown, site=label, more=more))
@@ -185,9 +185,18 @@ class Bench:
             share[group] = np.minimum(old[group] + more, 1.0)
             gain = ((share - old) * self._room())[group][:, None]
             worth = np.where(self.month > opens[group][:, None], self.more_activity[group], 0.0)
+            worth = worth + self._share_rows(group)
             pull = self._with(partial(replace, activities=acts.assign(accepted=share)))
             found.append(self._lever("recipe", "accepted", group, more, float(gain.sum()), worth, gain, pull))
         return [lever for lever in found if lever.promise > 0]
+
+    def _share_rows(self, group: Ints) -> Floats:
+        """Duals of the rows that hold a recipe run on two origin classes to one accepted share."""
+        rows, worth = self.model.program.row_families.get("accepted"), np.zeros((len(group), len(self.month)))
+        if rows is not None:
+            at = pd.Index(rows.axes["recipe"]).get_indexer(pd.Index(self.net.activities["activity"].iloc[group]))
+            worth[at >= 0] = self.rows["accepted"][at[at >= 0]]
+        return worth
 
     def _recipes(self) -> list[Ints]:
         """Activities that wait for a qualification or take a share only, by country, process and recipe."""
@@ -226,43 +235,64 @@ class Bench:
         """Each route to a member that the shock limits, with `more` of its base-year shipments let through."""
         routes, share, found = self.net.routes, self.limits.route_share, []
         y0 = routes["y0"].to_numpy(dtype=float)
-        worth = np.where(np.nan_to_num(share, nan=np.inf) < 1.0, self.more_base, 0.0)
-        for r in np.flatnonzero(self._to_us() & (worth.sum(axis=1) > 0) & (y0 > 0)).tolist():
-            pull = self._limits("shipment_share", routes["route"].iloc[r], lambda v: np.minimum(v + more, 1.0))
+        known = set(self.effects.frame.loc[self.effects.frame["field"] == "shipment_share", "component"])
+        limited = np.nan_to_num(share, nan=np.inf)
+        worth = np.where(limited < 1.0, self.more_base, np.where(np.isfinite(limited), self.more_extra, 0.0))
+        stated = routes["route"].isin(known).to_numpy() & self._to_us()
+        for r in np.flatnonzero(stated & (worth.sum(axis=1) > 0) & (y0 > 0)).tolist():
+            # A limit below base is eased to base at most; a limit on growth is eased beyond it.
+            pull = self._limits(
+                "shipment_share",
+                routes["route"].iloc[r],
+                lambda v: np.where(v < 1.0, np.minimum(v + more, 1.0), v + more),
+            )
             gain = np.array(more * y0[r])
             found.append(self._lever("route", "licence", [r], more, more * y0[r], worth[r], gain, pull))
         return found
 
     def openings(self) -> list[Lever]:
-        """Each route to a member that still waits for a qualification, open at once."""
+        """Each way of a commodity to a member that still waits for a qualification, open at once."""
         routes, found = self.net.routes, []
         opens = routes["opens"].to_numpy(dtype=float)
-        worth = np.where(self.month <= opens[:, None], self.more_extra, 0.0)
-        size = np.minimum(self._intake()[routes["to_node"].to_numpy(dtype=int)], self._most_won())
-        for r in np.flatnonzero(self._to_us() & (worth.sum(axis=1) > 0) & ~self._restricted(routes["origin"])).tolist():
-            now = np.where(np.arange(len(routes)) == r, 0.0, opens)
+        late = np.where(self.month <= opens[:, None], self.more_extra, 0.0)
+        wanted = self._to_us() & (opens > 0) & ~self._restricted(routes["origin"])
+        size = np.minimum(self._intake()[routes["to_node"].to_numpy(dtype=int)][:, None], self._most_won())
+        for at in self._ways(np.flatnonzero(wanted)):
+            now = np.where(np.isin(np.arange(len(routes)), at), 0.0, opens)
             pull = self._with(partial(replace, routes=routes.assign(opens=now)))
-            found.append(self._lever("route", "opening", [r], opens[r], size[r], worth[r], np.array(size[r]), pull))
+            much = float(size[at].max())
+            found.append(self._lever("route", "opening", at, opens[at].max(), much, late[at], size[at], pull))
         return [lever for lever in found if lever.promise > 0]
+
+    def _ways(self, at: Ints) -> list[list[int]]:
+        """Routes by commodity and ends: origin classes of the same goods are one way."""
+        routes = self.net.routes.iloc[at]
+        keys = [routes[column].to_numpy() for column in ("commodity", "origin", "destination")]
+        return [group.tolist() for _, group in pd.Series(at).groupby(keys)]
 
     def _intake(self) -> Floats:
         """What a node's users and plants could take in a month, t."""
-        terms, intake = self.net.terms[self.net.terms["coefficient"] < 0], np.zeros(len(self.net.nodes))
+        real = works(self.net)[self.net.terms["activity"].to_numpy(dtype=int)]
+        terms, intake = self.net.terms[(self.net.terms["coefficient"] < 0) & real], np.zeros(len(self.net.nodes))
         room = self._room()[terms["activity"].to_numpy(dtype=int)] * -terms["coefficient"].to_numpy(dtype=float)
         np.add.at(intake, terms["node"].to_numpy(dtype=int), room)
         np.add.at(intake, self.net.demands["node"].to_numpy(dtype=int), self.net.demands["D"].to_numpy(dtype=float))
         return intake
 
     def _most_won(self) -> Floats:
-        """What members may win over on each route in a month, t (inf where no such limit holds)."""
-        most = np.full(len(self.net.routes), np.inf)
+        """What members may win over on each route by month, t (inf where no such limit holds)."""
+        most = np.full((len(self.net.routes), len(self.month)), np.inf)
         rows = self.model.program.row_families.get("contestable")
         if rows is not None:
-            matrix = self.model.program.matrix[:, self.model.shipment_extra.ids[:, 0]].tocoo()
-            limit = np.full(self.model.program.shape[0], np.inf)
-            limit[rows.ids[:, 0]] = self.model.program.rows_upper(rows)[:, 0]
-            np.minimum.at(most, matrix.col, limit[matrix.row])
+            upper = self.model.program.rows_upper(rows)
+            for g, held in enumerate(self._bought(rows)):
+                most[held] = np.minimum(most[held], upper[g])
         return most
+
+    def _bought(self, rows: Family) -> list[Ints]:
+        """The routes that each row `contestable` holds."""
+        matrix = self.model.program.matrix[:, self.model.shipment_extra.ids[:, 0]].tocsr()
+        return [matrix[[int(row)]].indices.astype(np.int64) for row in rows.ids[:, 0]]
 
     def purchases(self, more: float) -> list[Lever]:
         """Each limit on what members may win over from one seller raised by `more` (share) of what they use of it.
@@ -273,11 +303,10 @@ class Bench:
         if rows is None:
             return []
         upper, routes = self.model.program.rows_upper(rows), self.net.routes
-        matrix = self.model.program.matrix[:, self.model.shipment_extra.ids[:, 0]].tocsr()
-        sink = routes["to_node"].to_numpy(dtype=int)
+        bought, sink = self._bought(rows), routes["to_node"].to_numpy(dtype=int)
         for g in np.flatnonzero(self.rows[rows.name].sum(axis=1) > 0).tolist():
-            held = matrix[[int(rows.ids[g, 0])]].indices
-            size = more * float(self._intake()[sink[held]].sum())
+            held = bought[g]
+            size = more * float(self._intake()[np.unique(sink[held])].sum())
             if routes["origin"].iloc[held[0]] not in self.restricting:
                 pull, gain = self._raised(rows.ids[g], upper[g] + size), np.array(size)
                 found.append(self._lever("route", "purchase", held, more, size, self.rows[rows.name][g], gain, pull))
@@ -305,21 +334,24 @@ class Bench:
     # --- stocks and demand ----------------------------------------------------------------------------------------
     def stocks(self, days: float, dry: bool = False) -> list[Lever]:
         """`days` of a member's own use of each form added to its industry's stock; with `dry` only where it runs out."""
-        net, piles, found = self.net, self.raw.stockpiles, []
-        held = np.zeros((len(net.nodes), self.months))
-        np.add.at(held, net.stockpiles["node"].to_numpy(dtype=int), self.flows.stock[:, : self.months])
-        start = np.bincount(net.stockpiles["node"].to_numpy(dtype=int), net.stockpiles["s0"], len(net.nodes))
-        empty = held <= EMPTY * np.maximum(start, 1.0)[:, None]
-        ours = net.nodes["is_member"].to_numpy(dtype=bool) & (self.use >= LEAST_USE) & (self.tonne[:, 0] > 0)
-        for n in np.flatnonzero(ours & (empty.any(axis=1) | (not dry))).tolist():
-            amount = float(self.use[n]) * days / MONTH_DAYS
-            commodity, country = net.nodes["commodity"].iloc[n], net.nodes["country"].iloc[n]
+        nodes, piles, found = self.net.nodes, self.raw.stockpiles, []
+        at = self.net.stockpiles["node"].to_numpy(dtype=int)
+        held = np.zeros((len(nodes), self.months))
+        np.add.at(held, at, self.flows.stock[:, : self.months])
+        start = np.bincount(at, self.net.stockpiles["s0"], len(nodes))
+        empty = (held <= EMPTY * np.maximum(start, 1.0)[:, None]).any(axis=1) | (not dry)
+        ours = nodes["is_member"].to_numpy(dtype=bool) & empty & (self.tonne[:, 0] > 0)
+        keys = [nodes["commodity"].to_numpy(), nodes["country"].to_numpy()]
+        for (commodity, country), group in pd.Series(np.arange(len(nodes))).groupby(keys):
+            every = group.to_numpy()  # origin classes of the same goods lie in one shed
+            n = int(every[np.argmax(np.where(ours[every], self.tonne[every, 0], -1.0))])
+            use = float(self.use[every].sum())
             place = (piles["commodity"] == commodity) & (piles["country"] == country)
             own = (place & (piles["holder"] == "industry")).to_numpy()
-            if own.sum() != 1:
+            if not ours[n] or use < LEAST_USE or own.sum() != 1:
                 continue
-            more = np.where(own, amount, 0.0)
-            larger = piles.assign(s0=piles["s0"] + more, release=piles["release"] + more)
+            amount = use * days / MONTH_DAYS
+            larger = restocked(piles, piles["s0"].to_numpy(dtype=float) + np.where(own, amount, 0.0))
             pull = self._anew(partial(replace, stockpiles=larger))
             lever = self._lever("stock", "days", [n], days, amount, self.tonne[n, :1], np.array(amount), pull)
             # A tonne at the start is wanted until the last month in which a tonne would do as well.
@@ -328,22 +360,31 @@ class Bench:
         return found
 
     def releases(self, more: float) -> list[Lever]:
-        """Each of members' stockpiles whose monthly release or floor binds, with `more` of its start freed."""
-        rows, piles, found = self.model.program.row_families.get("release"), self.net.stockpiles, []
-        worth = np.where((piles["floor"] > 0).to_numpy()[:, None], self.floor, 0.0)
+        """Members' stockpiles whose monthly release, floor or opening binds: `more` of the start freed, or open at once."""
+        piles, raw, found = self.net.stockpiles, self.raw.stockpiles, []
+        rows, worth = self.model.program.row_families.get("release"), np.zeros((len(piles), len(self.month)))
         if rows is not None:
             at = pd.Index(piles["stockpile"]).get_indexer(pd.Index(rows.axes["stockpile"]))
-            worth[at] += self.rows["release"]
-        ours = piles["country"].isin(self.net.members).to_numpy()
+            worth[at] = self.rows["release"]
+        worth += np.where((piles["floor"] > 0).to_numpy()[:, None], self.floor, 0.0)
+        late = piles["opens_after"].to_numpy(dtype=int)
+        ours = piles["country"].isin(self.net.members).to_numpy() & (piles["s0"] > 0).to_numpy()
         for k in np.flatnonzero(ours & (worth.sum(axis=1) > 0)).tolist():
-            raw = self.raw.stockpiles
             own, size = (raw["stockpile"] == piles["stockpile"].iloc[k]).to_numpy(), float(piles["s0"].iloc[k])
+            if not own.any():
+                continue
+            gain = np.array(more * size)
             freed = raw.assign(
                 floor=np.where(own, np.maximum(raw["floor"] - more * size, 0.0), raw["floor"]),
                 release=np.where(own, raw["release"] + more * size, raw["release"]),
             )
-            pull, gain = self._anew(partial(replace, stockpiles=freed)), np.array(more * size)
+            pull = self._anew(partial(replace, stockpiles=freed))
             found.append(self._lever("stock", "release", [k], more, more * size, worth[k], gain, pull))
+            if late[k] > 0:
+                opened = raw.assign(opens_after=np.where(own, 0, raw["opens_after"]))
+                give, gain = float(piles["release"].iloc[k]), np.array(float(piles["release"].iloc[k]))
+                pull = self._anew(partial(replace, stockpiles=opened))
+                found.append(self._lever("stock", "trigger", [k], float(late[k]), give, worth[k], gain, pull))
         return found
 
     def savings(self, less: float) -> list[Lever]:
@@ -353,25 +394,34 @@ class Bench:
         general = (demands["is_member"] & (demands["tier"] == "general")).to_numpy(dtype=bool)
         for n in sorted(set(demands["node"].to_numpy()[short & general].tolist())):
             at = np.flatnonzero(general & (demands["node"] == n).to_numpy())
-            gain = less * self.limits.demand[at].sum(axis=0) * (self.month <= self.months)
-            pull = self._anew(effects=self._less(demands["demand"].iloc[at].tolist(), 1.0 - less))
+            cut = less * self.limits.demand[at, : self.months]
+            gain = np.concatenate([cut.sum(axis=0), np.zeros(len(self.month) - self.months)])
+            pull = self._spared(n, at, cut)
             found.append(self._lever("demand", "general", at, less, float(gain.max()), self.tonne[n], gain, pull))
         return found
 
-    def _less(self, demands: list[str], factor: float) -> Effects:
-        """The effects with demands scaled by a factor in every reported month, on top of what the shock does to them."""
-        frame = self.effects.frame
-        hit = ((frame["field"] == "demand_factor") & frame["component"].isin(demands)).to_numpy()
-        scaled = frame.assign(value=np.where(hit, frame["value"] * factor, frame["value"]))
-        known = set(zip(frame["component"][hit], frame["month"][hit], strict=True))
-        more = [
-            ("demand_factor", name, month, factor)
-            for name in demands
-            for month in range(1, self.months + 1)
-            if (name, month) not in known
-        ]
-        extra = pd.DataFrame(more, columns=list(frame.columns)).astype(frame.dtypes.to_dict())
-        return replace(self.effects, frame=pd.concat([scaled, extra], ignore_index=True))
+    def _spared(self, node: int, at: Ints, cut: Floats) -> Pull:
+        def pull(warm: Warm) -> pd.DataFrame:
+            model, _ = warm.solve(self.case)
+            program, months = model.program, slice(0, self.months)
+            need = model.need[node, months] - cut.sum(axis=0)
+            most = np.maximum(program.columns_upper(model.unmet)[at, months] - cut, 0.0)
+            with program.changed():
+                program.set_rhs(model.balance.ids[node, months], lower=need, upper=need)
+                program.set_bounds(model.unmet.ids[at, months], upper=most)
+                return loss_of(self.case, model.flows(program.solve()))
+
+        return pull
+
+
+def _restricting(network: SupplyNetwork, effects: Effects) -> set[str]:
+    """Countries that restrict their sales: nobody else decides what their plants do. A closed passage is no country's."""
+    frame, routes = effects.frame, network.routes
+    shut = routes["route"].isin(frame[(frame["field"] == "shipment_share") & (frame["value"] < 1.0)]["component"])
+    passages = [set(str(text).split(";")) - {""} for text in routes["chokepoints"].fillna("")]
+    open_ones = set().union(*(names for names, closed in zip(passages, shut, strict=True) if not closed))
+    by_order = [closed and names <= open_ones for names, closed in zip(passages, shut, strict=True)]
+    return set(routes["origin"][by_order]) - set(network.members)
 
 
 def grown(network: SupplyNetwork, site: object, more: float) -> SupplyNetwork:

@@ -15,10 +15,10 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from orebridge.delivery.hinges import own_use
 from orebridge.delivery.model import Model
 from orebridge.delivery.naming import commodity_name, month_name, tonnes, usd
-from orebridge.delivery.warm import Case, Warm, case_of, loss_of, total
+from orebridge.delivery.warm import Case, Warm, case_of, loss_of, own_use, total
+from orebridge.labels import in_words
 from orebridge.network import SupplyNetwork
 from orebridge.program import Solution
 from orebridge.shocks import Effects
@@ -55,26 +55,35 @@ def marginal_values(
     worth = value_per_tonne(model, solution)[:, :months]
     use = own_use(case.network)
     best = worth.max(axis=1, initial=0.0)
-    amounts = {int(i): _amounts(float(use[i]), share) for i in np.flatnonzero(use >= LEAST_USE)}
+    # Origin classes of the same goods are one place: its use is theirs together, its best tonne the better one's.
+    keys = [case.network.nodes[column].to_numpy() for column in ("commodity", "country")]
+    use = pd.Series(use).groupby(keys).transform("sum").to_numpy()
+    first = pd.Series(best).groupby(keys).transform("idxmax").to_numpy() == np.arange(len(best))
+    amounts = {int(i): _amounts(float(use[i]), share) for i in np.flatnonzero((use >= LEAST_USE) & first)}
     ours = case.network.nodes["is_member"].to_numpy(dtype=bool)
     promise = {i: best[i] * q for i, (_, q) in amounts.items() if ours[i] and best[i] > 1e-6}
     rows = []
     # The promise is the most that can be saved, so twice as many tries as rows leave room for those that fade.
     for node in sorted(promise, key=lambda i: (-promise[i], i))[: 2 * most]:
         good = np.flatnonzero(worth[node] >= best[node] * (1.0 - EQUAL))
-        month, early = int(good[-1]), len(good) == good[-1] + 1
-        first, more = amounts[node]
-        saved = [loss - _with_more(case, model, node, month, q) for q in (first, more)]
-        if not np.isnan(saved).any() and min(saved) <= max(1.0, 1e-9 * loss):
+        # An early tonne may only help outsiders or the months after the reported ones; a late one still helps here.
+        late = int(np.flatnonzero(worth[node] >= best[node] * (1.0 - UNEVEN))[-1])
+        few, more = amounts[node]
+        for month in dict.fromkeys((int(good[-1]), late)):
+            saved = [loss - _with_more(case, model, node, month, q) for q in (few, more)]
+            if np.isnan(saved).any() or min(saved) > max(1.0, 1e-9 * loss):
+                break
+        else:
             continue
+        early = len(good) == month + 1
         name, member = (str(case.network.nodes[column].iloc[node]) for column in ("commodity", "country"))
         when = month_name(start, month + 1)
-        text = _words(
-            commodity_name(case.network, name), member, f"{'by' if early else 'in'} {when}", first, more, saved
-        )
-        rows.append((name, member, month + 1, when, first, saved[0] / first, more, saved[1] / more, saved[1], text))
+        text = _words(commodity_name(case.network, name), member, f"{'by' if early else 'in'} {when}", few, more, saved)
+        rows.append((name, member, month + 1, when, few, saved[0] / few, more, saved[1] / more, saved[1], text))
     frame = pd.DataFrame(rows, columns=COLUMNS)
-    return frame.sort_values(["saves_usd", "commodity"], ascending=[False, True], ignore_index=True).head(most)
+    size = frame["saves_usd"].map(lambda saved: float(f"{saved:.6g}"))  # the solver's rounding does not rank
+    frame = frame.assign(_size=size).sort_values(["_size", "commodity", "member"], ascending=[False, True, True])
+    return frame.drop(columns="_size").head(most).reset_index(drop=True)
 
 
 def value_per_tonne(model: Model, solution: Solution) -> npt.NDArray[np.float64]:
@@ -106,11 +115,9 @@ def _with_more(case: Case, model: Model, node: int, month: int, more: float) -> 
 
 def _words(name: str, member: str, when: str, first: float, more: float, saved: list[float]) -> str:
     if first >= 1.0:
-        head = f"The first tonne of {name} in {member} {when} saves {usd(saved[0])}"
+        head = f"The first tonne of {name} in {in_words(member)} {when} saves {usd(saved[0])}"
     else:
-        head = (
-            f"{tonnes(first)} more {name} in {member} (the month's use is below a tonne) {when} saves {usd(saved[0])}"
-        )
+        head = f"{tonnes(first)} more {name} in {in_words(member)} (the month's use is below a tonne) {when} saves {usd(saved[0])}"
     text = f"{head}; {tonnes(more)} save {usd(saved[1])}"
     fades = saved[0] / first > saved[1] / more * (1.0 + UNEVEN)
     return text + (": the value fades as more comes." if fades else ".")

@@ -26,7 +26,7 @@ from orebridge.delivery.unaided import simulate_unaided
 from orebridge.network import SupplyNetwork
 from orebridge.results import WAYS, Plan, make_plan, member_loss
 from orebridge.shocks import Effects
-from orebridge.trace import split_by_origin
+from orebridge.trace import merged, split_by_origin
 
 MOST_MEMBERS = 5  # beyond it the number of coalitions to solve is not worth the wait
 Coalition = frozenset[str]
@@ -60,7 +60,7 @@ def prepare(network: SupplyNetwork, effects: Effects, months: int) -> tuple[Supp
 
 def _split(network: SupplyNetwork, effects: Effects) -> tuple[SupplyNetwork, Effects]:
     own = restrict_to(effects, network)
-    for trace in own.traces:
+    for trace in merged(network, own.traces):
         network, own = split_by_origin(network, own, trace)
     return network, own
 
@@ -206,8 +206,7 @@ class _Solver:
         name = f"{way}/{'+'.join(self.network.chains)}"
         model = Model(self.network, self.limits, self.horizon, self.unaided, coalition, name, moved, self.past)
         if alone is not None:
-            usd = self._member_loss(alone).groupby("member")["usd"].sum(min_count=1)
-            _not_worse(model, {str(member): float(value) for member, value in usd.items()})
+            _not_worse(model, alone)
         return model
 
     def _usd(self, flows: Flows) -> float:
@@ -235,20 +234,39 @@ def _keep_stock(model: Model, alone: Flows) -> None:
             model.program.terms(rows.ids[None, :], family.ids[at], 1.0)
 
 
-def _not_worse(model: Model, alone: dict[str, float]) -> None:
-    """Rows `no_member_worse`: V_m(joint) <= V_m(alone), in million USD; unknown values bind tonnes at stage A instead."""
+def _not_worse(model: Model, alone: Flows) -> None:
+    """Rows `no_member_worse`: V_m(joint) <= V_m(alone), in million USD.
+
+    What has no stated value has no place in V_m; its tonnes are held product by product, or a member could lose them
+    all without the row noticing.
+    """
     net, months = model.network, model.horizon.reported
     weight = discount(net, model.horizon.months)[:months]
-    value = np.nan_to_num(net.demands["value_usd"].to_numpy(dtype=float))
-    for member, most in alone.items():
-        if np.isnan(most):
-            continue
-        rows = np.flatnonzero((net.demands["country"] == member).to_numpy())
+    value = net.demands["value_usd"].to_numpy(dtype=float)
+    price = stock_weights(net)
+    start = net.stockpiles["s0"].to_numpy(dtype=float)
+    for member in net.members:
+        own = (net.demands["country"] == member).to_numpy()
+        known = np.flatnonzero(own & ~np.isnan(value))
         piles = np.flatnonzero((net.stockpiles["country"] == member).to_numpy())
-        ids = np.concatenate([model.unmet.ids[rows, :months].ravel(), model.shortfall.ids[piles]])
-        costs = np.concatenate([(value[rows, None] * weight[None, :]).ravel(), stock_weights(net)[piles]]) / 1e6
+        ids = np.concatenate([model.unmet.ids[known, :months].ravel(), model.shortfall.ids[piles]])
+        costs = np.concatenate([(value[known, None] * weight).ravel(), price[piles]]) / 1e6
+        unmet = np.maximum(alone.unmet[known, :months], 0.0)
+        short = np.maximum(start[piles] - alone.stock[piles, -1], 0.0)
+        lost = float((costs * np.concatenate([unmet.ravel(), short])).sum())
         keep = costs > 0
-        model.program.add_row(f"no_member_worse {member}", ids[keep], costs[keep], upper=most / 1e6 * (1 + 1e-7) + 5e-7)
+        if keep.any():
+            name = f"no_member_worse {member}"
+            model.program.add_row(name, ids[keep], costs[keep], upper=lost * (1.0 + 1e-7) + 5e-7)
+        unknown = np.flatnonzero(own & np.isnan(value))
+        for product, group in net.demands.iloc[unknown].groupby("commodity"):
+            rows = group.index.to_numpy()
+            tonnes = float((np.maximum(alone.unmet[rows, :months], 0.0) * weight).sum())
+            name = f"no_member_worse {member} {product}"
+            columns = model.unmet.ids[rows, :months]
+            model.program.add_row(
+                name, columns, np.broadcast_to(weight, columns.shape), upper=tonnes * (1.0 + 1e-7) + 1e-6
+            )
 
 
 def weighted_loss(network: SupplyNetwork, effects: Effects, months: int, way: str) -> float:

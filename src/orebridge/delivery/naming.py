@@ -6,8 +6,8 @@ from collections.abc import Iterable
 
 import numpy as np
 
+from orebridge.labels import calendar_month
 from orebridge.network import SupplyNetwork
-from orebridge.shocks import parse_month
 
 
 def month_name(start: str | None, month: int) -> str:
@@ -16,11 +16,7 @@ def month_name(start: str | None, month: int) -> str:
     >>> month_name("2026-12", 4), month_name(None, 4)
     ('2027-03', 'month 4')
     """
-    if start is None:
-        return f"month {month}"
-    year, first = parse_month(start, "start")
-    months = year * 12 + first - 1 + month - 1
-    return f"{months // 12}-{months % 12 + 1:02d}"
+    return f"month {month}" if start is None else calendar_month(start, month)
 
 
 def spans(months: Iterable[int]) -> list[tuple[int, int]]:

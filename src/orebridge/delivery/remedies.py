@@ -21,6 +21,7 @@ import pandas as pd
 from orebridge.delivery.levers import Bench, Lever
 from orebridge.delivery.naming import commodity_name, month_name, months_text, recipe_name, tonnes, usd
 from orebridge.delivery.warm import by_member, total
+from orebridge.labels import and_list, in_words
 from orebridge.network import SupplyNetwork
 from orebridge.shocks import Effects
 
@@ -44,7 +45,7 @@ class Help:
 
 @dataclass(frozen=True)
 class _Pulled:
-    """A lever, the USD it saves in all, and the member that gains most."""
+    """A lever, the USD it saves in all, and whose it is."""
 
     lever: Lever
     saves: float
@@ -78,7 +79,7 @@ def binding_limits(
 ) -> pd.DataFrame:
     """The limits that bind in the best plan of one chain, worth most first.
 
-    Columns: `member` (who gains most if it gives), `kind` (facility, recipe, route, stock), `what`, `months` (when it
+    Columns: `member` (where it lies or leads to; of a limit abroad the one that gains most), `kind` (facility, recipe, route, stock), `what`, `months` (when it
     binds), `worth_usd` (loss avoided by loosening it alone by the amount in `words`, from a re-solve), `words`.
     """
     bench = Bench(network, effects, months, way)
@@ -128,8 +129,25 @@ def _pull(bench: Bench, levers: list[Lever]) -> list[_Pulled]:
     for lever, loss in zip(levers, bench.pull(levers), strict=True):
         after = by_member(loss)
         gain = {member: before[member] - after[member] for member in before}
-        found.append(_Pulled(lever, bench.usd - total(loss), max(sorted(gain), key=lambda member: gain[member])))
+        # Who gains how much in a joint plan is not unique, so the place of the limit names the member where it can.
+        most = max(sorted(gain), key=lambda member: gain[member])
+        place = _place(bench, lever)
+        found.append(_Pulled(lever, bench.usd - total(loss), place if place in bench.net.members else most))
     return found
+
+
+def _place(bench: Bench, lever: Lever) -> str:
+    """The country a limit lies in, of a route the one it leads to."""
+    net, at = bench.net, lever.at[0]
+    if lever.kind == "recipe":
+        at = int(net.activities["site"].iloc[at])
+    if lever.kind in ("facility", "recipe"):
+        return str(net.sites["country"].iloc[at])
+    if lever.kind == "route":
+        return str(net.routes["destination"].iloc[at])
+    if lever.kind == "demand":
+        return str(net.demands["country"].iloc[at])
+    return str((net.nodes if lever.form == "days" else net.stockpiles)["country"].iloc[at])
 
 
 def _ours_to_pull(bench: Bench, lever: Lever) -> bool:
@@ -148,10 +166,9 @@ def _limits(bench: Bench, pulled: list[_Pulled], start: str | None, most: int) -
             continue
         what, change = named(bench, lever, start)
         when = months_text(lever.months, start) if lever.months else "after the reported months"
-        text = f"{_bound(bench, lever, what)} ({when}): {change} would save {usd(item.saves)}, most of it in {item.member}."
+        text = f"{_bound(bench, lever, what)} ({when}): {change} would save {usd(item.saves)}."
         rows.append((item.member, lever.kind, what, when, item.saves, text))
-    frame = pd.DataFrame(rows, columns=LIMITS).sort_values(["worth_usd", "what"], ascending=[False, True])
-    return frame.head(most).reset_index(drop=True)
+    return _ranked(pd.DataFrame(rows, columns=LIMITS), "worth_usd", most)
 
 
 def _remedies(bench: Bench, pulled: list[_Pulled], start: str | None, most: int) -> pd.DataFrame:
@@ -161,19 +178,30 @@ def _remedies(bench: Bench, pulled: list[_Pulled], start: str | None, most: int)
         groups.setdefault(_rival(bench, item.lever), []).append(item)
     rows = []
     for rivals in groups.values():
-        best = max(rivals, key=lambda item: item.saves)
+        enough = ENOUGH * max(item.saves for item in rivals)
         # Nearly as much for less of the same wins over a little more.
         best = min(
-            (i for i in rivals if i.saves >= ENOUGH * best.saves), key=lambda item: (item.lever.tonnes, -item.saves)
+            (item for item in rivals if item.saves >= enough),
+            key=lambda item: (item.lever.tonnes, -_rounded(item.saves), item.lever.at),
         )
         what, change = named(bench, best.lever, start)
-        text = f"{_capital(what)}: {change} would save {usd(best.saves)} ({best.saves / bench.usd:.0%} of the loss)"
+        text = f"{_capital(what)}: {change} would save {usd(best.saves)} ({_share(best.saves / bench.usd)} of the loss)"
         smaller = [i for i in rivals if i.lever.at == best.lever.at and i.lever.tonnes < best.lever.tonnes]
         if smaller:
             text += f"; {named(bench, smaller[0].lever, start)[1]} {usd(smaller[0].saves)}"
         rows.append((best.lever.kind, what, change, best.saves, best.saves / bench.usd, text + "."))
-    frame = pd.DataFrame(rows, columns=REMEDIES).sort_values(["saves_usd", "what"], ascending=[False, True])
-    return frame.head(most).reset_index(drop=True)
+    return _ranked(pd.DataFrame(rows, columns=REMEDIES), "saves_usd", most)
+
+
+def _ranked(frame: pd.DataFrame, column: str, most: int) -> pd.DataFrame:
+    """Largest first; sums that differ only by the solver's rounding are in the order of their words."""
+    size = frame[column].map(_rounded)
+    frame = frame.assign(_size=size).sort_values(["_size", "words"], ascending=[False, True])
+    return frame.drop(columns="_size").head(most).reset_index(drop=True)
+
+
+def _rounded(amount: float) -> float:
+    return float(f"{amount:.6g}")
 
 
 def _rival(bench: Bench, lever: Lever) -> tuple[object, ...]:
@@ -208,14 +236,16 @@ def named(bench: Bench, lever: Lever, start: str | None) -> tuple[str, str]:
         return _route_words(bench, lever, start)
     if lever.kind == "demand":
         commodity, country = net.demands["commodity"].iloc[at], net.demands["country"].iloc[at]
-        what = f"general use of {commodity_name(net, commodity)} in {country}"
+        what = f"general use of {commodity_name(net, commodity)} in {in_words(str(country))}"
         return what, f"{lever.amount:.0%} less ({size}; what that costs users is not counted)"
     if lever.form == "days":
         commodity, country = net.nodes["commodity"].iloc[at], net.nodes["country"].iloc[at]
-        what = f"stock of {commodity_name(net, commodity)} in {country}"
+        what = f"stock of {commodity_name(net, commodity)} in {in_words(str(country))}"
         return what, f"{lever.amount:.0f} more days of use at the start ({tonnes(lever.tonnes)})"
     pile = net.stockpiles.iloc[at]
-    what = f"{pile['holder']} stock of {commodity_name(net, pile['commodity'])} in {pile['country']}"
+    what = f"{pile['holder']} stock of {commodity_name(net, pile['commodity'])} in {in_words(str(pile['country']))}"
+    if lever.form == "trigger":
+        return what, f"opening at once instead of {lever.amount:.0f} months into the shock ({size})"
     return what, f"{lever.amount:.0%} of it freed ({tonnes(lever.tonnes)} a month more, and of the floor)"
 
 
@@ -237,13 +267,14 @@ def _recipe_words(bench: Bench, lever: Lever, start: str | None) -> tuple[str, s
 
 def _route_words(bench: Bench, lever: Lever, start: str | None) -> tuple[str, str]:
     routes, at = bench.net.routes, lever.at[0]
-    ends = "/".join(dict.fromkeys(routes["destination"].iloc[list(lever.at)]))
-    what = f"{commodity_name(bench.net, str(routes['commodity'].iloc[at]))} from {routes['origin'].iloc[at]} to {ends}"
+    ends = and_list(in_words(str(code)) for code in dict.fromkeys(routes["destination"].iloc[list(lever.at)]))
+    origin = in_words(str(routes["origin"].iloc[at]))
+    what = f"{commodity_name(bench.net, str(routes['commodity'].iloc[at]))} from {origin} to {ends}"
     size = f"{tonnes(lever.tonnes)} a month"
     change = {
         "licence": f"a further {lever.amount:.0%} of base-year shipments let through ({size})",
         "opening": f"qualified at once instead of in {month_name(start, int(routes['opens'].iloc[at]) + 1)}",
-        "purchase": f"contracts for {size} more",
+        "purchase": f"contracts for up to {size} more",
     }[lever.form]
     return what, change
 
@@ -263,17 +294,23 @@ def _bound(bench: Bench, lever: Lever, what: str) -> str:
         "purchase": f"{what} is at what base-year contracts and the contestable share allow",
         "days": f"{what} is used up and missing",
         "release": f"{what} may give no more",
+        "trigger": f"{what} is not open yet",
     }[lever.form]  # fmt: skip
     return _capital(head)
 
 
 def _capital(text: str) -> str:
-    return text[:1].upper() + text[1:]
+    """A sentence's head; an id such as `ndfeb/magnet` stays as it is."""
+    return text if "/" in text.split(" ", 1)[0] else text[:1].upper() + text[1:]
+
+
+def _share(part: float) -> str:
+    return f"{part:.0%}" if part >= 0.005 else "less than 1%"
 
 
 def _summary(limits: pd.DataFrame, cures: pd.DataFrame, coordination_helps: bool | None) -> str:
     head = "Coordination cannot help here. " if coordination_helps is False else ""
-    bound = list(limits["what"].head(3))
+    bound = list(dict.fromkeys(limits["what"]))[:3]
     text = head + (f"What binds: {'; '.join(bound)}. " if bound else "No limit that could be loosened alone binds. ")
     if not len(cures):
         return text + f"No single change tried would save {LEAST:.1%} of the loss."

@@ -18,6 +18,8 @@ import pandas as pd
 from orebridge.network import SupplyNetwork
 from orebridge.shocks import Effects
 
+Bools = npt.NDArray[np.bool_]
+Floats = npt.NDArray[np.float64]
 State = tuple[SupplyNetwork, Effects]
 # Shares below this count as what leaks through a restriction; larger ones are quotas somebody grants.
 LEAK_HIGH = 0.3
@@ -27,10 +29,12 @@ LEAK_HIGH = 0.3
 class Swing:
     """One assumption: its ends, the value as stated, and `at(value)`, the network and effects with it so.
 
-    `same_course`: neither the shock's limits nor the course without a plan read it.
+    `name` is that of `assumptions.csv` where it stands there. `same_course`: neither the shock's limits nor the course
+    without a plan nor the split by origin reads it, so that it may as well be set on the network split already.
     """
 
     name: str
+    title: str
     unit: str
     low: float
     stated: float
@@ -100,7 +104,7 @@ def _length(network: SupplyNetwork, effects: Effects, months: int) -> Swing | No
     def at(length: float) -> State:
         return network, effects if length == stated else stretched(effects, 0.5 if length < stated else 2.0, months)
 
-    return Swing("length of the shock", "months", max(1, round(stated / 2)), stated, longest, at)
+    return Swing("shock_months", "Length of the shock", "months", max(1, round(stated / 2)), stated, longest, at)
 
 
 def _leakage(network: SupplyNetwork, effects: Effects) -> Swing | None:
@@ -114,7 +118,15 @@ def _leakage(network: SupplyNetwork, effects: Effects) -> Swing | None:
         traces = tuple(replace(trace, leak=leak) for trace in effects.traces)
         return network, replace(effects, frame=frame.assign(value=np.where(shut, leak, frame["value"])), traces=traces)
 
-    return Swing("leakage", "share of base-year shipments", 0.0, float(frame["value"][shut].mean()), LEAK_HIGH, at)
+    return Swing(
+        "leakage",
+        "What still gets through where the shock stops nearly all",
+        "share of base year",
+        0.0,
+        float(frame["value"][shut].mean()),
+        LEAK_HIGH,
+        at,
+    )
 
 
 def _values(network: SupplyNetwork, effects: Effects) -> Swing | None:
@@ -125,14 +137,33 @@ def _values(network: SupplyNetwork, effects: Effects) -> Swing | None:
     value, ours = demands["value_usd"].to_numpy(dtype=float), demands["is_member"].to_numpy(dtype=bool)
     ends = {end: demands[f"value_{end}_usd"].to_numpy(dtype=float) for end in ("low", "high")}
     weight = np.where(ours & ~np.isnan(value), demands["D"].to_numpy(dtype=float), 0.0)
-    scale = {end: float(np.nansum(weight * v) / np.nansum(weight * value)) for end, v in ends.items()}
+    whole = float(np.nansum(weight * value))
+    if not whole > 0:
+        return None
+    # Only a name for the ends, each product having its own: three figures say it.
+    scale = {end: float(f"{np.nansum(weight * v) / whole:.3g}") for end, v in ends.items()}
 
     def at(factor: float) -> State:
         new = value if factor == 1.0 else ends["low" if factor < 1.0 else "high"]
         new = np.where(np.isnan(new), value, new)
         return replace(network, demands=demands.assign(value_usd=new)), effects
 
-    return Swing("value of lost output", "times stated", scale["low"], 1.0, scale["high"], at, True)
+    return Swing("value_usd", "Value of lost output", "times stated", scale["low"], 1.0, scale["high"], at, True)
+
+
+def restocked(piles: pd.DataFrame, s0: Floats) -> pd.DataFrame:
+    """The stockpiles with other tonnes at the start; floor, release and refill keep their share of them."""
+    old = piles["s0"].to_numpy(dtype=float)
+    share = np.divide(s0, old, out=np.ones_like(old), where=old > 0)
+    scaled = {c: _times(piles[c], share) for c in ("floor", "release", "refill") if c in piles}
+    scaled["release"] = np.where(old > 0, scaled["release"], s0)  # a stock that was empty may give all it gets
+    return piles.assign(s0=s0, **scaled)
+
+
+def _times(values: pd.Series, share: Floats) -> Floats:
+    given = values.to_numpy(dtype=float)
+    result: Floats = np.where(np.isinf(given), given, np.where(np.isinf(given), 0.0, given) * share)
+    return result
 
 
 def _stocks(network: SupplyNetwork, effects: Effects) -> Swing | None:
@@ -143,38 +174,56 @@ def _stocks(network: SupplyNetwork, effects: Effects) -> Swing | None:
     ours = (piles["assumed"].to_numpy(dtype=bool)) & piles["country"].isin(network.members).to_numpy()
 
     def at(factor: float) -> State:
-        scale = np.where(ours, factor, 1.0)
-        new = piles.assign(s0=piles["s0"] * scale, floor=piles["floor"] * scale, release=piles["release"] * scale)
-        return replace(network, stockpiles=new), effects
+        new = piles["s0"].to_numpy(dtype=float) * np.where(ours, factor, 1.0)
+        return replace(network, stockpiles=restocked(piles, new)), effects
 
-    return Swing("assumed stocks", "times stated", given.low, given.value, given.high, at)
+    return Swing(name, "Stocks held by members, where assumed", "times stated", given.low, given.value, given.high, at)
 
 
-def _recipes(network: SupplyNetwork, effects: Effects) -> list[Swing]:
-    """Recipes of no base-year use: accepted by none or by twice as many; qualified in half or twice the time."""
+def _recipes(network: SupplyNetwork, effects: Effects) -> list[Swing | None]:
+    """Recipes of no base-year use: the share that accepts them and the months to qualify, at their stated ends.
+
+    Where the network states no range: accepted by none or by twice as many; qualified in half or twice the time.
+    """
     acts = network.activities
     new = ((acts["x0"] == 0) & ((acts["accepted"] < 1) | (acts["opens"] > 0))).to_numpy() & ~_idle(network)
-    found: list[Swing] = []
-
-    def accepted(factor: float) -> State:
-        share = np.where(new, acts["accepted"] * factor, acts["accepted"]).clip(0.0, 1.0)
-        return replace(network, activities=acts.assign(accepted=share)), effects
-
-    def opened(factor: float) -> State:
-        opens = np.where(new, np.ceil(acts["opens"] * factor), acts["opens"])
-        return replace(network, activities=acts.assign(opens=opens)), effects
-
-    if (new & (acts["accepted"] < 1.0).to_numpy()).any():
-        found.append(Swing("new recipes: accepted share", "times stated", 0.0, 1.0, 2.0, accepted, True))
-    if (new & (acts["opens"] > 0).to_numpy()).any():
-        found.append(Swing("new recipes: months to qualify", "times stated", 0.5, 1.0, 2.0, opened, True))
-    return found
+    share, months = (acts[column].to_numpy(dtype=float) for column in ("accepted", "opens"))
+    part, late = new & (share < 1.0), new & (months > 0)
+    return [
+        _table(network, effects, "accepted", part, (np.zeros_like(share), np.minimum(2.0 * share, 1.0))),
+        _table(network, effects, "opens", late, (np.ceil(0.5 * months), 2.0 * months)),
+    ]
 
 
-def _idle(network: SupplyNetwork) -> npt.NDArray[np.bool_]:
+def _table(
+    network: SupplyNetwork, effects: Effects, column: str, own: Bools, ends: tuple[Floats, Floats]
+) -> Swing | None:
+    """All `own` activities' figures of a column at the low or the high ends together; `ends` where none are stated."""
+    if not own.any():
+        return None
+    acts = network.activities
+    stated = acts[column].to_numpy(dtype=float)
+    low, high = (
+        acts[f"{column}_{end}"].to_numpy(dtype=float) if f"{column}_{end}" in acts else guess
+        for end, guess in zip(("low", "high"), ends, strict=True)
+    )
+    middle = float(stated[own].mean())
+
+    def at(value: float) -> State:
+        end = stated if value == middle else low if value < middle else high
+        return replace(network, activities=acts.assign(**{column: np.where(own, end, stated)})), effects
+
+    title, unit = {
+        "accepted": ("Share of use that accepts another recipe (mean)", "share"),
+        "opens": ("Months to qualify another recipe (mean)", "months"),
+    }[column]
+    return Swing(column, title, unit, float(low[own].mean()), middle, float(high[own].mean()), at, True)
+
+
+def _idle(network: SupplyNetwork) -> Bools:
     """Activities of sites that stand idle or are planned: they wait for the plant, not for a recipe."""
     at = network.activities["site"].to_numpy(dtype=int)
-    idle: npt.NDArray[np.bool_] = network.sites["status"].isin(["idle", "planned"]).to_numpy(dtype=bool)[at]
+    idle: Bools = network.sites["status"].isin(["idle", "planned"]).to_numpy(dtype=bool)[at]
     return idle
 
 
@@ -199,7 +248,7 @@ def _tiers(network: SupplyNetwork, effects: Effects) -> Swing | None:
         scale = np.where(essential & both, up, np.where(general & both, down, 1.0))
         return replace(network, demands=demands.assign(D=amount * scale)), effects
 
-    return Swing("essential share of use", "times stated", 0.5, 1.0, 1.5, at) if both.any() else None
+    return Swing("tier_shares", "Essential share of use", "times stated", 0.5, 1.0, 1.5, at) if both.any() else None
 
 
 def _sites(network: SupplyNetwork, effects: Effects) -> list[Swing]:
@@ -218,11 +267,13 @@ def _sites(network: SupplyNetwork, effects: Effects) -> list[Swing]:
 
     found: list[Swing] = []
     if (sites["surge"] > 0).any():
-        found.append(Swing("surge above capacity", "times stated", 0.0, 1.0, 2.0, surge, True))
+        found.append(
+            Swing("surge", "Output above capacity in a crisis (surge)", "times stated", 0.0, 1.0, 2.0, surge, True)
+        )
     if (spare > 0).any():
-        found.append(Swing("spare capacity", "times stated", 0.0, 1.0, 1.5, room))
+        found.append(Swing("spare_capacity", "Idle capacity that can be run", "times stated", 0.0, 1.0, 1.5, room))
     if ((sites["ramp"] < 1) & (sites["capacity"] > 0)).any():
-        found.append(Swing("ramp of plants", "times stated", 0.5, 1.0, 2.0, ramp))
+        found.append(Swing("ramp", "Speed at which plants run up", "times stated", 0.5, 1.0, 2.0, ramp))
     return found
 
 
@@ -236,7 +287,7 @@ def _new_sources(network: SupplyNetwork, effects: Effects) -> Swing | None:
     def at(months: float) -> State:
         return replace(network, routes=routes.assign(opens=np.where(fresh, months, routes["opens"]))), effects
 
-    return Swing("months to qualify a new supplier", "months", given.low, given.value, given.high, at, True)
+    return Swing(name, "Months to qualify a new supplier", "months", given.low, given.value, given.high, at)
 
 
 def _slack(network: SupplyNetwork, effects: Effects) -> Swing | None:
@@ -251,7 +302,15 @@ def _slack(network: SupplyNetwork, effects: Effects) -> Swing | None:
         value = np.where(written, 1.0 + slack, frame["value"])
         return network.assume(name, slack), replace(effects, frame=frame.assign(value=value))
 
-    return Swing("growth of other sales under a restriction", given.unit, given.low, given.value, given.high, at)
+    return Swing(
+        name,
+        "Sales of the restricting country to others above base year",
+        given.unit,
+        given.low,
+        given.value,
+        given.high,
+        at,
+    )
 
 
 def _tier_ratio(network: SupplyNetwork, effects: Effects) -> Swing | None:
@@ -264,20 +323,36 @@ def _tier_ratio(network: SupplyNetwork, effects: Effects) -> Swing | None:
         scale = np.where(demands["tier"] == "general", 1.0, ratio)
         return replace(network, demands=demands.assign(value_usd=demands["value_usd"] * scale)), effects
 
-    return Swing("value of defence and essential use", "times stated", given.low, given.value, given.high, at, True)
+    return Swing(
+        name,
+        "Value of defence and essential use against general",
+        "times stated",
+        given.low,
+        given.value,
+        given.high,
+        at,
+        True,
+    )
 
 
 def _plain(network: SupplyNetwork, effects: Effects, name: str) -> Swing | None:
     """An assumption the model reads by name."""
-    words = {
-        "theta": "contestable share of outsiders' trade",
-        "terminal_share": "value of a tonne missing from stock at the end",
-        "discount_rate": "discount rate",
-        "outsider_weight": "weight of outsiders",
+    titles = {
+        "theta": "Share of outsiders' trade that members could win over (theta)",
+        "terminal_share": "Worth of a tonne missing from stock at the end, share of price",
+        "discount_rate": "Discount rate",
+        "outsider_weight": "Weight of outsiders' use",
     }
     if name not in network.assumptions:
         return None
     given = network.assumptions[name]
     return Swing(
-        words[name], given.unit, given.low, given.value, given.high, lambda v: (network.assume(name, v), effects), True
+        name,
+        titles[name],
+        given.unit,
+        given.low,
+        given.value,
+        given.high,
+        lambda v: (network.assume(name, v), effects),
+        True,
     )

@@ -21,12 +21,13 @@ from orebridge.delivery.model import Model
 from orebridge.delivery.modes import prepare
 from orebridge.delivery.past import Flows
 from orebridge.delivery.stages import solve_single
-from orebridge.network import SupplyNetwork
+from orebridge.network import ORIGIN_KIND, SupplyNetwork
 from orebridge.program import Family, Program, Solution
 from orebridge.results import member_loss
 from orebridge.shocks import Effects
 
 Floats = npt.NDArray[np.float64]
+MONTH_DAYS = 30.4375
 Pair = tuple[npt.NDArray[np.int32], npt.NDArray[np.int32]]
 
 
@@ -99,7 +100,7 @@ def _close_routes(model: Model) -> None:
     it back to its first phase (measured: 6 times slower).
     """
     net, months = model.network, model.horizon.months
-    out = net.terms[net.terms["coefficient"] > 0]
+    out = net.terms[(net.terms["coefficient"] > 0) & works(net)[net.terms["activity"].to_numpy(dtype=int)]]
     act = out["activity"].to_numpy(dtype=int)
     site = net.activities["site"].to_numpy(dtype=int)[act]
     room = (net.sites["capacity"] * (1.0 + net.sites["surge"])).to_numpy(dtype=float)[site]
@@ -138,6 +139,24 @@ def _fold(model: Model) -> list[Pair]:
         program.set_bounds(two, 0.0, 0.0)
         pairs.append((a[same], b[same]))
     return pairs
+
+
+def works(network: SupplyNetwork) -> npt.NDArray[np.bool_]:
+    """Activities that make something: not those by which free material goes into common use (trace.py)."""
+    real: npt.NDArray[np.bool_] = (network.sites["kind"] != ORIGIN_KIND).to_numpy(dtype=bool)
+    site = network.activities["site"].to_numpy(dtype=int)
+    return real[site] if len(site) else np.zeros(0, dtype=bool)
+
+
+def own_use(network: SupplyNetwork) -> Floats:
+    """What each node's own processes and users take in the base year, t per month: without exports and waste."""
+    use = np.zeros(len(network.nodes))
+    act = network.terms["activity"].to_numpy(dtype=int)
+    flow = network.activities["x0"].to_numpy()[act] * network.terms["coefficient"].to_numpy()
+    taken = np.where(works(network)[act], np.maximum(-flow, 0.0), 0.0)
+    np.add.at(use, network.terms["node"].to_numpy(dtype=int), taken)
+    np.add.at(use, network.demands["node"].to_numpy(dtype=int), network.demands["D"].to_numpy(dtype=float))
+    return use
 
 
 def loss_of(case: Case, flows: Flows) -> pd.DataFrame:

@@ -106,8 +106,8 @@ def coordination_words(response: Response) -> list[str]:
     text = [worth.words]
     if response.plans["alone"].loss_usd() > 0 and math.isfinite(worth.value_usd):
         text.append(
-            f"Value of coordination {money(worth.value_usd)} million USD; counting unmet use only, without what is lent from "
-            f"stock, {money(worth.value_without_lent_stock_usd)} million USD."
+            f"Value of coordination {money(worth.value_usd)} million USD; if no member's stock may be lower at any time "
+            f"than in a plan of its own (nothing lent), {money(worth.value_without_lent_stock_usd)} million USD."
         )
     if len(response.members) == 2 and worth.shapley and worth.value_usd > 0:
         text.append(
@@ -231,25 +231,8 @@ def _unit(unit: str) -> str:
 
 def marginal_words(response: Response) -> list[str]:
     """What one more tonne would save, in words; what saves next to nothing is left out."""
-    frame = response.marginal
-    if frame.empty:
-        return []
-    if not {"commodity", "member", "month", "usd_first_tonne", "tonnes", "usd_per_tonne"} <= set(frame.columns):
-        return [str(text) for text in frame.get("words", [])]
-    labels, floor = Labels.of(response), TELLING * max(response.plans[response.best].loss_usd(), 1.0)
-    text = []
-    for row in frame.to_dict("records"):
-        first, total = min(1.0, row["tonnes"]), row["usd_per_tonne"] * row["tonnes"]
-        if not math.isfinite(total) or max(total, row["usd_first_tonne"] * first) < floor:
-            continue
-        place = f"of {labels.commodity(row['commodity'])} in {in_words(row['member'])} in {response.month_label(int(row['month']))}"
-        if row["tonnes"] > 1.0:
-            words = f"The first tonne more {place} saves {money(row['usd_first_tonne'])} million USD, {tonnes(row['tonnes'])} t save {money(total)}"
-        else:
-            words = f"{tonnes(row['tonnes'])} t more {place} save {money(total)} million USD ({money(row['usd_per_tonne'])} a tonne)"
-        fades = row["usd_first_tonne"] > 1.2 * row["usd_per_tonne"]
-        text.append(words + ("; the value fades as more comes." if fades else "."))
-    return text
+    floor = TELLING * max(response.plans[response.best].loss_usd(), 1.0)
+    return [str(row["words"]) for row in response.marginal.to_dict("records") if row["saves_usd"] >= floor]
 
 
 def worded_rows(frame: pd.DataFrame, response: Response) -> list[dict[str, Any]]:

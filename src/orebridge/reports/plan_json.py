@@ -91,7 +91,7 @@ def _way(response: Response, way: str) -> dict[str, Any]:
 
 
 def _member(response: Response, plan: Plan, member: str) -> dict[str, Any]:
-    own = plan.loss[plan.loss["member"] == member].groupby("item")[["tonnes", "usd"]].sum(min_count=1)
+    own = plan.loss[plan.loss["member"] == member].groupby("item")[["tonnes", "usd"]].agg(_whole)
     short = short_rows(plan)
     months = short.loc[short["member"] == member, "month"]
     items = {
@@ -101,10 +101,15 @@ def _member(response: Response, plan: Plan, member: str) -> dict[str, Any]:
     }
     return {
         "loss_usd": number(plan.loss_usd(member)),
-        "tonnes": float(short.loc[short["member"] == member, "tonnes"].sum()),
+        "tonnes": float(plan.unmet.loc[plan.unmet["member"] == member, "tonnes"].sum()),
         "first_month": response.month_label(int(months.min())) if len(months) else None,
         **items,
     }
+
+
+def _whole(column: pd.Series) -> float:
+    """The sum, absent if a part is: a sum of the known parts would read as the whole."""
+    return float(column.sum(skipna=False))
 
 
 def _coordination(response: Response) -> dict[str, Any] | None:

@@ -37,6 +37,7 @@ def print_summary(response: Response, console: Console) -> None:
 HEADINGS = (
     "Coordination",
     "What it hangs on",
+    "What binds, and what would change it",
     "Largest actions of each kind",
     "What one more tonne saves",
     "Before you quote a number",
@@ -47,7 +48,7 @@ def summary(response: Response, width: int = NARROWEST) -> list[str]:
     """The lines of the summary; sentences wrap at `width`, tables take the columns they need (cells are never cut)."""
     lines = [*_head(response, width), *_ways(response), *_absent(response), "", *_members(response)]
     parts = (
-        _coordination(response), _hangs(response), actions_in_words(response), content.marginal_words(response)[:LIMITS],
+        _coordination(response), _hangs(response), _helps(response), actions_in_words(response), content.marginal_words(response)[:LIMITS],
         list(response.warnings),
     )  # fmt: skip
     for heading, items in zip(HEADINGS, parts, strict=True):
@@ -127,12 +128,15 @@ def _coordination(response: Response) -> list[str]:
             lines[-1] = f"{text} (two members: half each by symmetry, which says nothing about bargaining)."
         else:
             lines.append(f"{text}.")
-    if worth is not None and not worth.helps:
-        limits = content.worded_rows(response.binding, response)
-        cures = content.worded_rows(response.remedies, response)
-        lines += [f"Binds: {row['words'] or row['what']}" for row in limits[:LIMITS]]
-        lines += [f"Would change it: {row['words'] or row['what']}" for row in cures[:LIMITS]]
     return lines
+
+
+def _helps(response: Response) -> list[str]:
+    """What binds in the best plan and what would change the answer, worth most first."""
+    limits = content.worded_rows(response.binding, response)
+    cures = content.worded_rows(response.remedies, response)
+    lines = [f"Binds: {row['words'] or row['what']}" for row in limits[:LIMITS]]
+    return lines + [f"Would change it: {row['words'] or row['what']}" for row in cures[:LIMITS]]
 
 
 def _hangs(response: Response) -> list[str]:

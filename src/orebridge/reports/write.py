@@ -7,7 +7,7 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
@@ -52,14 +52,18 @@ def write_all(response: Response, folder: Path) -> list[Path]:
     kept until all are there and put back if one fails. Other files of the folder stay. Raises OutputError (full disk, no
     permission); that and an interruption leave the folder as it was.
     """
-    folder = Path(folder)
+    return put(Path(folder), lambda place: _write(response, place))
+
+
+def put(folder: Path, fill: Callable[[Path], None]) -> list[Path]:
+    """Put the files that `fill` writes into a folder in place, all or none (as `write_all`); returns them."""
     check_writable(folder)
     try:
         with _made(folder) as new, tempfile.TemporaryDirectory(dir=folder, prefix=".writing-") as beside:
             scratch = Path(beside)
             (scratch / "new").mkdir()
             (scratch / "old").mkdir()
-            _write(response, scratch / "new")
+            fill(scratch / "new")
             done = _put_in_place(scratch, folder)
             new.clear()  # from here on the folder stays
         return done
@@ -115,11 +119,11 @@ def _why(folder: Path, error: OSError) -> str:
 
 
 def _write(response: Response, folder: Path) -> None:
-    _text(folder / "plan.json", json.dumps(response.to_dict(), indent=1, allow_nan=False))
-    _text(folder / "plan.schema.json", schema_text())
+    text_file(folder / "plan.json", json.dumps(response.to_dict(), indent=1, allow_nan=False))
+    text_file(folder / "plan.schema.json", schema_text())
     for name, frame in _frames(response).items():
-        _table(folder / name, frame)
-    _text(folder / "brief.html", render(response))
+        table_file(folder / name, frame)
+    text_file(folder / "brief.html", render(response))
 
 
 def _frames(response: Response) -> dict[str, pd.DataFrame]:
@@ -152,7 +156,7 @@ def _frames(response: Response) -> dict[str, pd.DataFrame]:
     return frames
 
 
-def _table(stem: Path, frame: pd.DataFrame) -> None:
+def table_file(stem: Path, frame: pd.DataFrame) -> None:
     import pyarrow as pa
     from pyarrow import csv, parquet
 
@@ -163,7 +167,7 @@ def _table(stem: Path, frame: pd.DataFrame) -> None:
         csv.write_csv(table, out, csv.WriteOptions(quoting_style="needed"))
 
 
-def _text(path: Path, text: str) -> None:
+def text_file(path: Path, text: str) -> None:
     with _open(path) as out:
         out.write(text.encode("utf-8"))
 

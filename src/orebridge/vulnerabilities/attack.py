@@ -38,7 +38,7 @@ import numpy.typing as npt
 from orebridge.vulnerabilities.pricing import Pricer
 
 Floats = npt.NDArray[np.float64]
-Ints = npt.NDArray[np.int32]
+Ints = npt.NDArray[np.integer]
 Counts = tuple[int, ...]
 Passages = frozenset[str]
 EQUAL = 1e-9  # of a loss; sets nearer than this are equally bad
@@ -114,7 +114,8 @@ class Cell:
 
     def _open(self) -> None:
         """Bound every set of the cell; the highest are kept in order, the others as one ceiling."""
-        kept, ceilings, self.sets, self._rest = np.zeros((0, 0), dtype=np.int32), np.zeros(0), 0, 0.0
+        kept: Ints = np.zeros((0, 0), dtype=np.int32)
+        ceilings, self.sets, self._rest = np.zeros(0), 0, 0.0
         for sets in self._members():
             heights = self._chain.pricer.ceilings(sets, self._rules.workers)
             self.sets += len(sets)
@@ -196,9 +197,7 @@ class Found:
 class Search:
     """Chains under attack within a budget; cells are shared between searches for different numbers of hits."""
 
-    def __init__(
-        self, chains: Sequence[Chain], quotas: Sequence[Kinds], most_passages: int, rules: Rules
-    ) -> None:
+    def __init__(self, chains: Sequence[Chain], quotas: Sequence[Kinds], most_passages: int, rules: Rules) -> None:
         self.chains, self.quotas, self.most_passages, self.rules = list(chains), list(quotas), most_passages, rules
         self.passages = sorted({name for chain in chains for name in chain.passages})
         self._bound_passages()

@@ -74,10 +74,10 @@ class Bench:
         route_share, site_share = self.calm.route_share, self.calm.site_share
         if len(routes):
             route_share = route_share.copy()
-            route_share[np.ix_(list(routes), np.flatnonzero(struck))] = kept[..., struck]
+            route_share[np.ix_(np.array(routes), np.flatnonzero(struck))] = kept[..., struck]
         if len(sites):
             site_share = site_share.copy()
-            site_share[np.ix_(list(sites), np.flatnonzero(struck))] = kept[..., struck]
+            site_share[np.ix_(np.array(sites), np.flatnonzero(struck))] = kept[..., struck]
         return replace(self.calm, route_share=route_share, site_share=site_share, release_share=self._opened)
 
     def cases(self, limits: Sequence[Limits]) -> Iterator[Case]:

@@ -33,7 +33,7 @@ from orebridge.network import SupplyNetwork
 from orebridge.vulnerabilities.hits import Hit
 
 Floats = npt.NDArray[np.float64]
-Ints = npt.NDArray[np.int64]
+Ints = npt.NDArray[np.integer]
 Bools = npt.NDArray[np.bool_]
 BESIDE = 256  # sets side by side: enough to hide the calls, few enough to stay near the processor
 
@@ -136,15 +136,12 @@ class _Uses:
         """USD of the nodes' shortages (node x set, t) in month t; takes them off what is `left` to give up."""
         usd = np.zeros(short.shape[1])
         rest = short.copy()
-        for room, node, most, value, keeps in zip(
-            left, self._node, self._most, self._value, self._keeps, strict=True
-        ):
-            room *= keeps
-            room += most
+        for room, node, most, value, keeps in zip(left, self._node, self._most, self._value, self._keeps, strict=True):
+            np.add(np.multiply(room, keeps, out=room), most, out=room)
             part = np.minimum(rest[node], room)
             now = np.minimum(part, most)
             usd += value @ (self._weight[t] * now + self._weight[0] * (part - now))
-            room -= part
+            np.subtract(room, part, out=room)
             rest[node] -= part
         return usd
 
@@ -164,7 +161,7 @@ def uses_by_worth(network: SupplyNetwork) -> pd.DataFrame:
     """
     demands, piles = network.demands, network.stockpiles
     own = demands[demands["is_member"].to_numpy(dtype=bool) & (demands["D"] > 0).to_numpy()]
-    uses = own.groupby(["node", "value_usd"], as_index=False)["D"].sum()
+    uses = pd.DataFrame(own.groupby(["node", "value_usd"], as_index=False)["D"].sum())
     uses["rank"] = uses.groupby("node").cumcount()
     free = piles["release"] >= piles["s0"] - 1e-9
     shed = piles[(piles["holder"] == "industry") & np.isinf(piles["room"]) & np.isinf(piles["refill"]) & free]
@@ -198,7 +195,8 @@ def rationed(network: SupplyNetwork, horizon: Horizon, course: Flows) -> Flows:
 def _given_up(short: Floats, most: Floats, keeps: bool) -> Floats:
     """Tonnes given up by use (cheapest first) and month, such that what lacks by each month has been given up by then."""
     given = np.zeros((len(most), len(short)))
-    for t, lack in enumerate(short):
+    for t in range(len(short)):
+        lack = float(short[t])
         for use, size in enumerate(most):
             for month in range(t, -1 if keeps else t - 1, -1):
                 part = min(lack, size - given[use, month])

@@ -245,7 +245,8 @@ def _accepted(network: SupplyNetwork, activities: Sequence[str], more: float) ->
     acts = network.activities
     own = acts["activity"].isin(activities).to_numpy()
     return replace(
-        network, activities=acts.assign(accepted=np.where(own, np.minimum(acts["accepted"] + more, 1.0), acts["accepted"]))
+        network,
+        activities=acts.assign(accepted=np.where(own, np.minimum(acts["accepted"] + more, 1.0), acts["accepted"])),
     )
 
 

@@ -144,7 +144,7 @@ class Repair:
         result = np.full(len(sets), self.other_usd)
         for chain, losses in self.losses.items():
             result += losses.of([tuple(fix for fix in own if fix.place[0] == chain) for own in sets])
-        return result.tolist()  # type: ignore[no-any-return]
+        return [float(usd) for usd in result]
 
     def offers(self, chosen: Chosen, costs: FixCosts) -> list[Fix]:
         """Changes that promise something with `chosen` made already."""
@@ -211,9 +211,7 @@ def _cost(fixes: Sequence[Fix]) -> Cost:
     return cost
 
 
-def _step_by_step(
-    repair: Repair, costs: FixCosts, loss: float, most: float
-) -> tuple[Chosen, dict[Fix, float]]:
+def _step_by_step(repair: Repair, costs: FixCosts, loss: float, most: float) -> tuple[Chosen, dict[Fix, float]]:
     """Changes added or enlarged one after another, each the one that saves most per USD of what is still wanted.
 
     Also returns every change tried, with the most it saved in any step (USD).
@@ -246,9 +244,7 @@ def _step_by_step(
     return chosen, {tried[key]: usd for key, usd in saved.items()}
 
 
-def _menu(
-    singles: Sequence[Single], saved: Mapping[Fix, float], chosen: Chosen, small: float
-) -> list[list[Single]]:
+def _menu(singles: Sequence[Single], saved: Mapping[Fix, float], chosen: Chosen, small: float) -> list[list[Single]]:
     """Places to search through, sizes rising: those of the set found, then those that saved most.
 
     Places that never saved `small` are left out, and sizes that alone save no more than a smaller one at their place.
@@ -262,9 +258,9 @@ def _menu(
     for place in list(dict.fromkeys(order))[:PLACES]:
         own = sorted((single for single in singles if single.fix.place == place), key=lambda single: single.fix.level)
         if place[1] == "stock":
-            levels, usd = [0.0, *(s.fix.level for s in own)], [0.0, *(s.saves_usd for s in own)]
+            levels, saves = [0.0, *(s.fix.level for s in own)], [0.0, *(s.saves_usd for s in own)]
             days = np.arange(STEP, levels[-1] + STEP / 2, STEP)
-            own = [Single(stock_fix(own[-1].fix, float(d)), float(np.interp(d, levels, usd))) for d in days]
+            own = [Single(stock_fix(own[-1].fix, float(d)), float(np.interp(d, levels, saves))) for d in days]
         sizes: list[Single] = []
         for single in own:
             if not sizes or single.fix.level >= _size(chosen, place) or single.saves_usd > sizes[-1].saves_usd + 1.0:
@@ -296,9 +292,7 @@ class _Sets:
             self._saves += np.array([0.0, *(single.saves_usd for single in sizes)])[self._picked[:, p]]
         self._places = (self._picked > 0) @ (1 << np.arange(len(menu)))
 
-    def cheapest(
-        self, repair: Repair, first: Chosen, loss: float, most: float, solves: int
-    ) -> tuple[Chosen, float]:
+    def cheapest(self, repair: Repair, first: Chosen, loss: float, most: float, solves: int) -> tuple[Chosen, float]:
         """The cheapest set that leaves at most `most`, and what no such set can cost less than.
 
         Tried next is the cheapest set that should do it by what its parts save alone, scaled by how far off that was for

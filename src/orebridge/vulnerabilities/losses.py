@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -13,7 +14,7 @@ from orebridge.delivery.past import Flows
 from orebridge.network import SupplyNetwork
 
 Floats = npt.NDArray[np.float64]
-Ints = npt.NDArray[np.int64]
+Ints = npt.NDArray[np.integer[Any]]
 ITEMS = (*TIERS, "stock")
 NOTHING = 1e-7  # t a month below which a use counts as met, as in `member_loss`
 SHORT = 1e-6  # share of a use (and t) above which a month counts as one of shortage
@@ -99,7 +100,7 @@ class Meter:
 
         return Loss(
             grid(tonnes, missing), grid(usd, stock), self._first(unmet, self._member, members),
-            np.bincount(self._product, tonnes, len(self.products)),
+            np.bincount(self._product, tonnes, len(self.products)).astype(float),
         )  # fmt: skip
 
     def short(self, flows: Flows) -> Floats:

@@ -22,7 +22,7 @@ from orebridge.vulnerabilities.hits import Hit
 from orebridge.vulnerabilities.losses import Loss
 
 Floats = npt.NDArray[np.float64]
-Ints = npt.NDArray[np.int64]
+Ints = npt.NDArray[np.integer]
 CHOKEPOINT = "chokepoint"
 
 
@@ -42,7 +42,9 @@ class Priced:
 class Pricer:
     """One chain and its hits, to be priced in any combination; not for several threads at once."""
 
-    def __init__(self, network: SupplyNetwork, hits: Sequence[Hit], months: int, length: int, way: str = "alone") -> None:
+    def __init__(
+        self, network: SupplyNetwork, hits: Sequence[Hit], months: int, length: int, way: str = "alone"
+    ) -> None:
         if not 1 <= length <= months:
             raise ShockError(f"--length must be from 1 to the months of the plan ({months}), not {length}.")
         self.chain = network.chains[0]

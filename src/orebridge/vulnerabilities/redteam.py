@@ -182,13 +182,14 @@ class Team:
         parts = {chain: network.subset([chain]) for chain in network.chains}
         ours = set(network.members) if abroad else set()
         found = {
-            chain: [hit for hit in hits_of(part, budget.kinds) if hit.country not in ours] for chain, part in parts.items()
+            chain: [hit for hit in hits_of(part, budget.kinds) if hit.country not in ours]
+            for chain, part in parts.items()
         }
         passages = _passages(found)
         note("what can be hit")
         struck = [(parts[chain], hits) for chain, hits in found.items() if hits]
         with ThreadPoolExecutor(workers) as pool:
-            ready = list(pool.map(lambda pair: self._ready(*pair, passages), struck))
+            ready = list(pool.map(lambda pair: self._ready(pair[0], pair[1], passages), struck))
         for chain, blows, thinned, restored in ready:
             self.chains.append(chain)
             self.blows[chain.pricer.chain] = blows
@@ -210,7 +211,8 @@ class Team:
             restored += len(back)
             groups.append(sorted([*kept, *back]))
             blows |= {
-                k: Blow(hits[k].kind, hits[k].name, (hits[k],), tuple(hits[i].name for i in same[k])) for k in groups[-1]
+                k: Blow(hits[k].kind, hits[k].name, (hits[k],), tuple(hits[i].name for i in same[k]))
+                for k in groups[-1]
             }
         closed = {hit.name: k for k, hit in enumerate(hits) if hit.kind == CHOKEPOINT and hit.name in passages}
         blows |= {k: Blow(CHOKEPOINT, name, (hits[k],), passages[name]) for name, k in closed.items()}
@@ -222,7 +224,11 @@ class Team:
         return {kind: sum(k == kind for k, _ in keys) for kind in self.budget.kinds}
 
     def answer(
-        self, singles: int = 3, seconds: float = math.inf, note: Note = lambda _: None, chains: Iterable[str] | None = None
+        self,
+        singles: int = 3,
+        seconds: float = math.inf,
+        note: Note = lambda _: None,
+        chains: Iterable[str] | None = None,
     ) -> RedTeam:
         """The worst sets of 1, 2, ... hits of the budget, over all chains or some; `seconds` bounds the whole search."""
         wanted = set(self.network.chains if chains is None else chains)

@@ -22,7 +22,19 @@ NUMBER = ("no", "one", "two", "three", "four")
 WAY = {"alone": "each member plans for itself", "joint": "members plan together"}
 KINDS = {"supplier": "suppliers", "facility": "facilities", "route": "routes", "chokepoint": "passages"}
 SHOWN = 5  # single changes told per strike
-WORST = ["hits", "what", "chains", "loss_usd", "bound_usd", "proven", "sets", "bounded", "solved", "left_out", "seconds"]
+WORST = [
+    "hits",
+    "what",
+    "chains",
+    "loss_usd",
+    "bound_usd",
+    "proven",
+    "sets",
+    "bounded",
+    "solved",
+    "left_out",
+    "seconds",
+]
 LOSSES = ["hits", "chain", "member", "item", "tonnes", "usd"]
 FIXES = ["strike", "loss_usd", "left_usd", "fix", "what", "change", "outlay_usd", "low_usd", "high_usd"]
 MENU = ["strike", "fix", "what", "change", "saves_usd", "saves_share", "outlay_usd", "low_usd", "high_usd"]
@@ -72,7 +84,13 @@ def sections(red: RedTeam, plans: Sequence[FixPlan], labels: Labels) -> list[Sec
 
 
 def _worst(red: RedTeam, labels: Labels) -> Section:
-    columns = ("hits", "what strikes", ">loss, million USD", *(f">{member}" for member in red.members), ">short from month")
+    columns = (
+        "hits",
+        "what strikes",
+        ">loss, million USD",
+        *(f">{member}" for member in red.members),
+        ">short from month",
+    )
     rows = [
         (NUMBER[item.hits], strike_words(red.network, item.strike, labels), _million(item.strike.usd),
          *(_million(item.strike.usd_of(member)) for member in red.members), str(item.strike.first_month or "never"))
@@ -109,9 +127,7 @@ def _singles(red: RedTeam, plans: Sequence[FixPlan], labels: Labels) -> Section:
     rows = []
     for strike in red.singles:
         plan = known.get(_key(strike))
-        rows.append(
-            (strike_words(red.network, strike, labels), _million(strike.usd), *_fix_cells(plan, labels))
-        )
+        rows.append((strike_words(red.network, strike, labels), _million(strike.usd), *_fix_cells(plan, labels)))
     columns = ("what strikes", ">loss, million USD", "cheapest fix", ">outlay, million USD", ">loss left")
     return Section("The worst single hits and what would take most of the loss away", (), columns, tuple(rows))
 

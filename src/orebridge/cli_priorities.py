@@ -1,0 +1,78 @@
+"""The command `orebridge priorities`: a thin door on `orebridge.priorities`. Heavy imports wait until it runs."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def priorities(
+    members: Annotated[str, typer.Option("--for", help="Economies, ISO alpha-3, comma-separated.")] = "USA,JPN",
+    as_one: Annotated[bool, typer.Option("--as-one", help="Only the alliance taken as one economy.")] = False,
+    method: Annotated[
+        list[str] | None, typer.Option("--method", help="Only this method; may be repeated. All if left out.")
+    ] = None,
+    year: Annotated[int, typer.Option(help="Year of the data.")] = 2024,
+    weights: Annotated[Path | None, typer.Option(help="TOML, JSON or CSV file with the weight of each method.")] = None,
+    flip: Annotated[str, typer.Option(help="Two minerals: by what weight of each method they change places.")] = "",
+    show: Annotated[int, typer.Option(help="Minerals shown for each economy.")] = 12,
+    draws: Annotated[int, typer.Option(help="Draws of the uncertain inputs.")] = 200,
+    seed: Annotated[int, typer.Option(help="Seed of the draws.")] = 0,
+    refresh: Annotated[
+        bool,
+        typer.Option("--refresh", help="Compute the expected losses anew with the delivery model (under a minute)."),
+    ] = False,
+    out: Annotated[Path | None, typer.Option(help="Folder for the page, figures, tables and priorities.json.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Pure JSON on standard output.")] = False,
+    world: Annotated[
+        Path | None, typer.Option("--world", help="Folder of tables used instead of the bundled world.")
+    ] = None,
+    data: Annotated[
+        Path | None,
+        typer.Option("--data", help="Folder of your own tables laid over the world; only read, never copied."),
+    ] = None,
+) -> None:
+    """Rank minerals for each economy and for the alliance as one, under every published method, with the doubt shown."""
+    from orebridge.priorities.verb import priorities as answer
+    from orebridge.priorities.verb import read_weights
+
+    result = answer(
+        members.split(","), as_one=as_one, methods=method or (), year=year, weights=read_weights(weights) if weights else None,
+        folder=world, overlay=data, again=refresh, draws=draws, seed=seed, flip=flip.split(",") if flip else (),
+        note=_note,
+    )  # fmt: skip
+    written: list[Path] = []
+    if out is not None:
+        from orebridge.priorities.page import write
+
+        written = write(result, out)
+    if as_json:
+        _emit(json.dumps(result.to_dict(), allow_nan=False) + "\n")
+    else:
+        from orebridge.priorities.words import lines_of
+
+        _emit("\n".join(lines_of(result, show)) + "\n")
+    if written:
+        sys.stderr.write(f"wrote {len(written)} files to {out}; open {written[0]}\n")
+
+
+def _note(text: str) -> None:
+    """What takes long, on a terminal only."""
+    if sys.stderr.isatty() and text != "ranking":
+        sys.stderr.write(f"{text} ...\n")
+
+
+def _emit(text: str) -> None:
+    from orebridge.errors import OutputError
+
+    try:
+        sys.stdout.write(text)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise OutputError(f"could not write to standard output: {error.strerror or error}.") from error

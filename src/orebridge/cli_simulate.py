@@ -1,0 +1,121 @@
+"""`orebridge simulate`: a thin door on `orebridge.ensemble`. Heavy imports wait until the command runs."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from orebridge.ensemble.result import Ensemble
+
+Names = Annotated[str, typer.Option("--for", help="Allies, ISO alpha-3, comma-separated.")]
+Folder = Annotated[Path | None, typer.Option("--world", help="Folder of tables used instead of the bundled world.")]
+Overlay = Annotated[
+    Path | None,
+    typer.Option("--data", help="Folder of your own tables laid over the world; it never leaves this machine."),
+]
+
+
+def simulate(
+    runs: Annotated[int, typer.Option(help="How often to draw.")] = 200,
+    seed: Annotated[int, typer.Option(help="Run i of a seed is always the same.")] = 1,
+    members: Names = "USA,JPN",
+    months: Annotated[
+        int, typer.Option(help="Months in which shocks may begin, and over which each is followed.")
+    ] = 24,
+    chains: Annotated[str, typer.Option(help="Only these chains, comma-separated (default: all).")] = "",
+    way: Annotated[str, typer.Option(help="alone: each ally plans for itself; joint: all together.")] = "alone",
+    workers: Annotated[int, typer.Option(help="Processes on this machine.")] = 1,
+    threads: Annotated[bool, typer.Option("--threads", help="Threads instead of processes.")] = False,
+    scheduler: Annotated[
+        str | None, typer.Option(help="Address of a Dask scheduler, tcp://HOST:PORT, instead of --workers.")
+    ] = None,
+    store: Annotated[
+        Path | None, typer.Option(help="Folder that keeps runs as they are done; the same command goes on from it.")
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="Folder for tables, JSON and pictures.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Pure JSON on standard output.")] = False,
+    show: Annotated[
+        int | None, typer.Option(help="Only print what happens in this run, as shock files for `orebridge respond`.")
+    ] = None,
+    world: Folder = None,
+    data: Overlay = None,
+) -> None:
+    """Draw shocks again and again: expected loss, the worst twentieth of cases, and what drives them."""
+    from rich.console import Console
+
+    from orebridge.ensemble import setting_of
+    from orebridge.ensemble import simulate as answer
+    from orebridge.errors import ShockError
+    from orebridge.reports.ensemble import print_ensemble, write_ensemble
+    from orebridge.reports.write import check_writable
+    from orebridge.schema import DRAW_TABLES, network_tables
+    from orebridge.world import load_world
+
+    names, wanted, tables = _split(members.upper()), _split(chains), network_tables() | DRAW_TABLES
+    if show is not None:
+        from orebridge.ensemble.draws import draw, toml_of
+
+        if show < 0:
+            raise ShockError(f"--show must be the number of a run, from 0, not {show}.")
+        setting, _ = setting_of(seed, names, months, wanted, way, load_world(world, data, tables))
+        _emit(toml_of(setting.hazards, draw(setting.hazards, seed, show, months), seed))
+        return
+    if out is not None:
+        check_writable(out)
+    log = Console(stderr=True)
+    with _progress(log) as note:
+        found: Ensemble = answer(
+            runs, seed, names, months, chains=wanted, way=way, workers=workers, threads=threads, scheduler=scheduler,
+            store=store, world=load_world(world, data, tables), note=note,
+        )  # fmt: skip
+        written = write_ensemble(found, out) if out is not None else []
+    if as_json:
+        _emit(json.dumps(found.to_dict(), allow_nan=False) + "\n")
+    else:
+        print_ensemble(found, Console())
+        _emit("")  # a full disk behind standard output is told here, not in a traceback when the program ends
+    if written:
+        log.print(f"wrote {len(written)} files to {out}; open {written[0]}", highlight=False, soft_wrap=True)
+
+
+def _split(text: str) -> list[str]:
+    return [part.strip() for part in text.split(",") if part.strip()]
+
+
+@contextmanager
+def _progress(log: Console) -> Iterator[Callable[[str], None]]:
+    """How many runs are done and for how long, on a terminal; elsewhere nothing, so that logs stay clean."""
+    if not log.is_terminal:
+        yield lambda _: None
+        return
+    from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+    with Progress(
+        SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn(), console=log, transient=True
+    ) as bar:
+        task = bar.add_task("building the supply network", total=None)
+        yield lambda text: bar.update(task, description=text)
+
+
+def _emit(text: str) -> None:
+    """Text to standard output, flushed here so that a full disk behind it is told as such."""
+    from orebridge.errors import OutputError
+
+    try:
+        sys.stdout.write(text)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115, PTH123 - nothing more can be written there
+        raise OutputError(f"could not write to standard output: {error.strerror or error}.") from error

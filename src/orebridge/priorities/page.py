@@ -1,0 +1,109 @@
+"""A ranking as files: one page that opens with no network, its section for a brief, tables and priorities.json."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import tempfile
+from pathlib import Path
+
+import pandas as pd
+
+from orebridge.charts.priorities import heat_map, rank_flow, risk_against_importance
+from orebridge.charts.style import safe
+from orebridge.errors import OutputError
+from orebridge.priorities.verb import Priorities
+from orebridge.priorities.words import lines_of
+
+FIGURES = (
+    ("risk", "Supply risk against economic importance", risk_against_importance),
+    ("flow", "Ranks across methods", rank_flow),
+    ("heat", "Mineral, method and economy", heat_map),
+)
+_STYLE = (
+    "body{font:15px/1.5 system-ui,sans-serif;color:#1c2430;max-width:1080px;margin:24px auto;padding:0 16px}"
+    "h1{font-size:24px}h2{font-size:18px;margin-top:32px}pre{font:12px/1.45 ui-monospace,Menlo,Consolas,monospace;"
+    "overflow-x:auto;background:#f7f8fa;padding:12px;border-radius:6px}p.note{color:#667085}"
+)
+
+
+def section(result: Priorities) -> str:
+    """The three figures and what they show as one HTML section, for a page that already holds plotly.js."""
+    parts = ['<section id="priorities"><h2>Priority minerals</h2>']
+    for name, title, draw in FIGURES:
+        figure = draw(result).to_json().replace("<", "\\u003c").replace("&", "\\u0026")
+        note = safe((draw.__doc__ or "").split("\n\n")[0].replace("\n    ", " "))
+        parts.append(
+            f'<h3>{safe(title)}</h3><p class="note">{note}</p><div id="priorities-{name}"></div><script>'
+            f"(function(){{var f={figure};Plotly.newPlot('priorities-{name}',f.data,f.layout,"
+            "{responsive:true,displaylogo:false});})();</script>"
+        )
+    parts.append("</section>")
+    return "\n".join(parts)
+
+
+def page(result: Priorities) -> str:
+    """A whole page: words, figures, plotly.js inside."""
+    import plotly.offline
+
+    names = ", ".join(r.subject.words for r in result.rankings)
+    text = safe("\n".join(lines_of(result)))
+    return (
+        f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Priority minerals {result.inputs.year}</title>'
+        f"<style>{_STYLE}</style><script>{plotly.offline.get_plotlyjs()}</script></head><body>"
+        f"<h1>Priority minerals {result.inputs.year}</h1><p>{safe(names)}</p>{section(result)}<h2>In words</h2><pre>{text}</pre>"
+        "</body></html>\n"
+    )
+
+
+def tables(result: Priorities) -> dict[str, pd.DataFrame]:
+    """The tables written beside the page, by file name without ending."""
+    rankings = pd.concat([r.table.assign(subject=r.subject.label) for r in result.rankings], ignore_index=True)
+    columns = [
+        "mineral",
+        "score",
+        "low",
+        "high",
+        "rank",
+        "rank_low",
+        "rank_high",
+        "top",
+        "share_of_inputs",
+        "absent_reason",
+    ]
+    scores = pd.concat(
+        [
+            f[columns].assign(subject=r.subject.label, method=name)
+            for r in result.rankings
+            for name, f in r.scores.items()
+        ],
+        ignore_index=True,
+    )
+    agreement = pd.concat([r.agreement.assign(subject=r.subject.label) for r in result.rankings], ignore_index=True)
+    return {"ranking": rankings, "scores": scores, "agreement": agreement, "single_points": result.points}
+
+
+def write(result: Priorities, folder: Path) -> list[Path]:
+    """Write priorities.html, priorities.json and the tables as CSV; the page first in the list.
+
+    All is made beside the folder and moved in at once; raises OutputError and leaves nothing half-written.
+    """
+    scratch: Path | None = None
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        scratch = Path(tempfile.mkdtemp(prefix=".writing-", dir=folder))
+        (scratch / "priorities.html").write_text(page(result), encoding="utf-8")
+        (scratch / "priorities.json").write_text(json.dumps(result.to_dict(), allow_nan=False), encoding="utf-8")
+        for name, frame in tables(result).items():
+            frame.to_csv(scratch / f"{name}.csv", index=False)
+        for name, _, draw in FIGURES:
+            (scratch / f"{name}.json").write_text(draw(result).to_json(), encoding="utf-8")
+        made = sorted(scratch.iterdir(), key=lambda p: (p.name != "priorities.html", p.name))
+        return [path.replace(folder / path.name) for path in made]
+    except OSError as error:
+        raise OutputError(
+            f"cannot write to {folder} ({error.strerror}); check the folder, its permissions and space."
+        ) from error
+    finally:
+        if scratch is not None:
+            shutil.rmtree(scratch, ignore_errors=True)

@@ -1,0 +1,192 @@
+"""A ranking as lines that can be pasted anywhere: at most 100 columns, no colours."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+from orebridge.labels import and_list, country_name
+from orebridge.layout import table_lines
+from orebridge.priorities.ranking import TOP, Ranking, closest_flips
+from orebridge.priorities.verb import Priorities
+
+WIDTH, SHOWN = 100, 12
+SHORT = {
+    "hhi": "HHI", "geopolrisk": "GeoPR", "usgs2021": "USGS", "eu2023": "EU", "yale": "Yale", "iea_n1": "N-1",
+    "worldmonitor": "WM", "expected_loss": "loss",
+}  # fmt: skip
+GROUP_WORDS = {
+    "production": "national output", "source": "which source of output", "trade": "trade", "governance": "governance",
+    "reliance": "import reliance", "published": "rounding", "companion": "companion share", "development": "HDI",
+    "chances": "chances of shocks", "losses": "value of lost output",
+}  # fmt: skip
+
+
+def lines_of(result: Priorities, shown: int = SHOWN) -> list[str]:
+    """The whole answer for a terminal."""
+    lines = [
+        f"Priority minerals, {result.inputs.year}: rank 1 is the worst; in brackets what 90 % of "
+        f"{result.rankings[0].draws} draws of the inputs give."
+    ]
+    for ranking in result.rankings:
+        lines += ["", *_subject(ranking, shown)]
+    lines += ["", *_agreement(result)]
+    if len(result.rankings) > 1:
+        lines += ["", *_between(result)]
+    lines += ["", *_flips(result)]
+    if len(result.points):
+        lines += ["", *_points(result.points)]
+    lines += ["", *_rests_on(result)]
+    return lines
+
+
+def _subject(ranking: Ranking, shown: int) -> list[str]:
+    table = ranking.table[ranking.table["rank"].notna()].head(shown)
+    ranks = {name: frame.set_index("mineral")["rank"] for name, frame in ranking.scores.items()}
+    used = [m.name for m in ranking.methods if ranks[m.name].notna().any()]
+    several = len([n for n in used if ranking.weights[n] > 0]) > 1
+    columns = [
+        "mineral",
+        *([">rank", ">90 %"] if several else [">90 %"]),
+        f">top {TOP}",
+        *(f">{SHORT.get(n, n)}" for n in used),
+        ">inputs",
+        "moved most by",
+    ]
+    rows = []
+    for row in table.itertuples():
+        mover = f"{GROUP_WORDS.get(row.mover, row.mover)} ±{row.moved / 2:.0f}" if row.mover and row.moved >= 1 else ""
+        cells = [
+            str(row.label),
+            *([_rank(row.rank)] if several else []),
+            f"{row.rank_low:.0f}-{row.rank_high:.0f}",
+            f"{100 * row.top:.0f} %",
+        ]
+        cells += [_rank(ranks[name].get(row.mineral, np.nan)) for name in used]
+        rows.append([*cells, f"{100 * row.inputs:.0f} %", mover])
+    return [ranking.subject.words, *table_lines(columns, rows, WIDTH)]
+
+
+def _rank(value: float) -> str:
+    """A rank, `=` where it is shared, a dash where there is none."""
+    if not np.isfinite(value):
+        return "-"
+    return f"{value:.0f}" if float(value).is_integer() else f"{value:.1f}"
+
+
+def _agreement(result: Priorities) -> list[str]:
+    """How far the methods agree for the last subject (the alliance, where there is one), and on what they differ most."""
+    ranking = result.rankings[-1]
+    known = ranking.agreement.dropna(subset=["tau"]).sort_values("tau", kind="stable")
+    known = known[known["minerals"] >= TOP]
+    if known.empty:
+        return ["No two methods that both score ten minerals: nothing to compare."]
+    title = {m.name: m.title for m in result.methods}
+    first, last = known.iloc[0], known.iloc[-1]
+    text = (
+        f"Agreement for {ranking.subject.words}: Kendall's tau {known['tau'].mean():.2f} on average of {len(known)} pairs of methods with ten minerals in common "
+        f"(1 same order, 0 unrelated). Closest: {title[last['method']]} and {title[last['other']]} ({last['tau']:.2f}); "
+        f"farthest: {title[first['method']]} and {title[first['other']]} ({first['tau']:.2f})."
+    )
+    lines = _wrapped(text)
+    differing = [
+        f"{label} ({SHORT[a]} {_rank(x)}, {SHORT[b]} {_rank(y)})" for label, a, x, b, y in result.differing(ranking)
+    ]
+    return [*lines, *_wrapped(f"They differ most on {and_list(differing)}.")]
+
+
+def _between(result: Priorities) -> list[str]:
+    """Minerals whose overall rank differs most between the members and the alliance."""
+    frame = result.disagreements()
+    names = [r.subject.label for r in result.rankings]
+    parts = [
+        f"{row['label']} ({', '.join(f'{n} {_rank(float(row[n]))}' for n in names)})" for _, row in frame.iterrows()
+    ]
+    return _wrapped(f"Ranks differ most between the economies for {and_list(parts)}.")
+
+
+def _flips(result: Priorities) -> list[str]:
+    """What a change of weights would do."""
+    ranking = result.rankings[-1]
+    label = dict(zip(ranking.table["mineral"], ranking.table["label"], strict=True))
+    lines = []
+    if result.flip:
+        first, second = (label[name] for name in result.flip)
+        found = result.changed.dropna(subset=["flips_at"])
+        parts = [f"{SHORT.get(r.method, r.method)} at {r.flips_at:.2f} (now {r.weight:g})" for r in found.itertuples()]
+        what = f"by weighing {and_list(parts)}" if parts else "under no single weight"
+        lines += _wrapped(f"{first} and {second} change places {what}, the other weights as they are.")
+    found = closest_flips(ranking)
+    parts = [
+        f"{label[r.first]} and {label[r.second]} ({SHORT.get(r.method, r.method)} {r.weight:g} to {r.flips_at:.2f})"
+        for r in found.itertuples()
+    ]
+    if parts:
+        lines += _wrapped(f"Order that hangs on a small change of one weight: {and_list(parts)}.")
+    return lines or ["No change of one weight flips neighbours among the first."]
+
+
+def _points(points: pd.DataFrame) -> list[str]:
+    lines = ["Single points of failure (goods of the modelled chains, by stated output)"]
+    world = points[points["scope"] == "world"]
+    own = points[points["scope"] == "members"]
+    for kind, words in (("facility", "one facility"), ("country", "one country"), ("owner", "owners of one country")):
+        rows = world[world["sole"] == kind]
+        if kind == "owner":
+            seen = set(zip(*(world[world["sole"] == "country"][c] for c in ("commodity", "name")), strict=True))
+            rows = rows[[pair not in seen for pair in zip(rows["commodity"], rows["name"], strict=True)]]
+        if len(rows):
+            by_name = rows.groupby("name", sort=False)
+            parts = [f"{name}: {and_list([_good(r) for r in group.itertuples()])}" for name, group in by_name]
+            lines += _wrapped(f"{words}: " + "; ".join(parts), "  ")
+    if len(own):
+        parts = [f"{r.label} ({r.name_})" for r in own.rename(columns={"name": "name_"}).itertuples()]
+        lines += _wrapped("one facility among the members: " + "; ".join(parts), "  ")
+    return lines
+
+
+def _good(row: object) -> str:
+    share = float(getattr(row, "share"))  # noqa: B009
+    return f"{getattr(row, 'label')}" + ("" if share > 0.9995 else f" {100 * share:.0f} %")  # noqa: B009
+
+
+def _rests_on(result: Priorities) -> list[str]:
+    weights = result.weights
+    equal = len(set(weights.values())) == 1
+    text = (
+        "all methods weigh the same"
+        if equal
+        else "weights: " + ", ".join(f"{SHORT.get(n, n)} {w:g}" for n, w in weights.items())
+    )
+    lines = _wrapped(f"Rests on: {result.inputs.vintage}. {text[:1].upper()}{text[1:]}.")
+    for name in result.notes:
+        lines += _wrapped(f"Note: {name}")
+    absent = [
+        f"{SHORT.get(m.name, m.name)} {int(r.scores[m.name]['score'].notna().sum())}/{len(r.table)}"
+        for r in result.rankings[-1:] for m in result.methods
+    ]  # fmt: skip
+    return [
+        *lines,
+        *_wrapped(
+            f"Minerals with a score, of those ranked, for {result.rankings[-1].subject.words}: {', '.join(absent)}."
+        ),
+    ]
+
+
+def _wrapped(text: str, indent: str = "") -> list[str]:
+    return textwrap.wrap(
+        text,
+        WIDTH,
+        initial_indent=indent,
+        subsequent_indent=indent + "  ",
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+
+
+def members_in_words(codes: Sequence[str]) -> str:
+    """`Japan and United States`."""
+    return and_list([country_name(code) for code in codes])
