@@ -25,6 +25,7 @@ from dataclasses import dataclass, field
 from itertools import combinations, product
 
 import numpy as np
+import numpy.typing as npt
 
 from orebridge.delivery.levers import Bench
 from orebridge.delivery.marginal import marginal_values
@@ -44,7 +45,10 @@ SOLVES = 150  # most sets solved in the search
 ROUNDS = 8  # most steps
 SMALL = 0.01  # of the loss; what saves less is no fix, and a chain that loses less is left alone
 ENOUGH = 1e-4  # of the loss: how nearly the share must be reached
+COMPARED = 40  # sets compared by how many others their failure would rule out
 Chosen = tuple[Fix, ...]
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int_]
 
 
 @dataclass(frozen=True)
@@ -295,28 +299,42 @@ class _Sets:
     def cheapest(self, repair: Repair, first: Chosen, loss: float, most: float, solves: int) -> tuple[Chosen, float]:
         """The cheapest set that leaves at most `most`, and what no such set can cost less than.
 
-        Tried next is the cheapest set that should do it by what its parts save alone, scaled by how far off that was for
-        sets of the same places; if none should, the one that should save most.
+        In turn: the cheapest set that should do it by what its parts save alone (scaled by how far off that was for sets
+        of the same places), and of those that should not the one whose failure rules out most others.
         """
         best, limit = first, _cost(first).usd
         open_ = self.cost < limit - 1.0
         guess = self._saves.copy()
-        for _ in range(solves):
+        for turn in range(solves):
             left = np.flatnonzero(open_)
             if not left.size:
                 break
-            hopeful = left[guess[left] >= loss - most]
-            pick = int(hopeful[np.argmin(self.cost[hopeful])] if hopeful.size else left[np.argmax(guess[left])])
+            pick = self._next(left, guess, loss - most, turn)
             own = tuple(self._menu[p][n - 1].fix for p, n in enumerate(self._picked[pick]) if n)
             usd = repair.usd([own])[0]
             alike = self._places == self._places[pick]
             guess[alike] *= (loss - usd) / max(guess[pick], 1.0)
             if usd <= most:
-                best, limit = own, float(self.cost[pick])
+                if self.cost[pick] < limit:
+                    best, limit = own, float(self.cost[pick])
                 open_ &= self.cost < limit - 1.0
             else:
-                open_ &= ~(self._picked <= self._picked[pick]).all(axis=1)
+                open_ &= ~self._inside(pick)
         return best, float(self.cost[open_].min(initial=limit))
+
+    def _next(self, left: Ints, guess: Floats, wanted: float, turn: int) -> int:
+        hopeful = guess[left] >= wanted
+        if hopeful.any() and (turn % 2 == 0 or hopeful.all()):
+            return int(left[hopeful][np.argmin(self.cost[left[hopeful]])])
+        weak = left[~hopeful]
+        likely = weak[np.argsort(-guess[weak], kind="stable")][:: max(1, len(weak) // COMPARED)]
+        within = [int(self._inside(k, left).sum()) for k in likely]
+        return int(likely[int(np.argmax(within))])
+
+    def _inside(self, pick: int, of: Ints | slice = slice(None)) -> npt.NDArray[np.bool_]:
+        """Which sets are no more than one."""
+        result: npt.NDArray[np.bool_] = (self._picked[of] <= self._picked[pick]).all(axis=1)
+        return result
 
 
 def _trimmed(repair: Repair, chosen: Chosen, most: float) -> Chosen:
