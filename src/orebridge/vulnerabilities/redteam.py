@@ -277,7 +277,9 @@ class Team:
 
     def worst_singles(self, most: int, chains: Sequence[Chain] | None = None) -> list[Strike]:
         """The `most` worst single hits, worst first: solved from the highest ceiling down until the rest is below."""
-        own = self.chains if chains is None else chains
+        own = [chain for chain in (self.chains if chains is None else chains) if self.blows[chain.pricer.chain]]
+        if most < 1:
+            return []
         places: dict[str, dict[str, tuple[int, ...]]] = {}
         height: dict[str, float] = {}
         for chain in own:
@@ -292,8 +294,8 @@ class Team:
         for key in sorted(height, key=lambda name: (-height[name], name)):
             if len(worst) >= most and height[key] <= worst[most - 1].usd:
                 break
-            worst = sorted([*worst, self._strike(own, places[key])], key=lambda strike: -strike.usd)[: max(most, 1)]
-        return worst[:most]
+            worst = sorted([*worst, self._strike(own, places[key])], key=lambda strike: -strike.usd)[:most]
+        return worst
 
 
 def _passages(found: Mapping[str, Sequence[Hit]]) -> dict[str, tuple[str, ...]]:
