@@ -62,6 +62,7 @@ def redteam(
     from orebridge.errors import ShockError
     from orebridge.labels import Labels
     from orebridge.reports.write import check_writable
+    from orebridge.schema import FIX_TABLES, network_tables
     from orebridge.vulnerabilities.fix_menu import FixCosts
     from orebridge.vulnerabilities.fixes import cheapest_fixes
     from orebridge.vulnerabilities.redteam import Budget, Team
@@ -74,7 +75,7 @@ def redteam(
     if not 0.0 < remove < 1.0:
         raise ShockError(f"--remove must be a share between 0 and 1, not {remove:g}.")
     with _progress(Console(stderr=True)) as note:
-        loaded = load_world(world, data)
+        loaded = load_world(world, data, tables=network_tables() | FIX_TABLES)
         chains = _chains(loaded, minerals or [])
         alliance = tuple(dict.fromkeys(word.strip().upper() for word in members.split(",") if word.strip()))
         note("building the supply network")

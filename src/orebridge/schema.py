@@ -34,6 +34,9 @@ RANKING_TABLES = frozenset({
 #: Tables that only the drawing of shocks reads (`orebridge simulate`).
 DRAW_TABLES = frozenset({"hazards", "shock_distributions"})
 
+#: Tables that only the search for the cheapest fixes reads (`orebridge redteam`).
+FIX_TABLES = frozenset({"fix_costs"})
+
 
 @dataclass(frozen=True)
 class Attribute:
@@ -87,8 +90,8 @@ def schema() -> dict[str, dict[str, Attribute]]:
 
 @cache
 def network_tables() -> frozenset[str]:
-    """The tables a supply network and its plans read: all but those of the ranking and of the draws."""
-    return frozenset(schema()) - RANKING_TABLES - DRAW_TABLES
+    """The tables a supply network and its plans read: all but those of the ranking, of the draws and of fixes."""
+    return frozenset(schema()) - RANKING_TABLES - DRAW_TABLES - FIX_TABLES
 
 
 def is_fact_table(table: str) -> bool:

@@ -47,14 +47,22 @@ def through(network: SupplyNetwork, passages: Mapping[str, str]) -> SupplyNetwor
     return replace(network, routes=routes.assign(chokepoints=[passages.get(name, "") for name in routes["route"]]))
 
 
-def buyers(shares: Sequence[float], stock: float = 2.0, use: float = 10.0, value_scale: float = 1.0, **more: float) -> SupplyNetwork:
+def buyers(
+    shares: Sequence[float], stock: float = 2.0, use: float = 10.0, value_scale: float = 1.0, **more: float
+) -> SupplyNetwork:
     """AAA makes goods of metal bought from suppliers S0, S1, ... by shares of its use; BBB buys a tenth of its goods.
 
     S0 also sells to OUT, which could sell on to AAA after two months.
     """
     sold = [round(use * share, 6) for share in shares]
     made = sum(sold)
-    nodes = [f"metal@S{i}" for i in range(len(sold))] + ["metal@AAA", "metal@OUT", "goods@AAA", "goods@BBB", "goods@OUT"]
+    nodes = [f"metal@S{i}" for i in range(len(sold))] + [
+        "metal@AAA",
+        "metal@OUT",
+        "goods@AAA",
+        "goods@BBB",
+        "goods@OUT",
+    ]
     makes: list[tuple[str, dict[str, float], float, int]] = [
         (f"mine@S{i}", {f"metal@S{i}": 1.0}, x + (2.0 if i == 0 else 0.0), 1) for i, x in enumerate(sold)
     ]

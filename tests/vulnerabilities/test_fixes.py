@@ -59,9 +59,7 @@ def test_a_stock_worked_out_by_hand() -> None:
     assert [(fix.kind, fix.level) for fix in plan.fixes] == [("stock", 60.0)]
     amount = 60.0 / 30.4375 * 10.0
     assert plan.fixes[0].tonnes == pytest.approx(amount)
-    assert (plan.cost.usd, plan.cost.low, plan.cost.high) == pytest.approx(
-        (amount * 2e5, amount * 1.8e5, amount * 3e5)
-    )
+    assert (plan.cost.usd, plan.cost.low, plan.cost.high) == pytest.approx((amount * 2e5, amount * 1.8e5, amount * 3e5))
     assert plan.left_usd == pytest.approx(30e6 - 0.8e6 * amount)
     assert plan.reached and plan.cheapest and plan.removed > 0.5
     assert plan.let_through == pytest.approx(0.5)

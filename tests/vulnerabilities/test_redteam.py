@@ -106,7 +106,9 @@ def test_the_search_is_exact_on_random_worlds(f: Figures) -> None:
     net = build(f)
     red = Team(net, Budget(2), MONTHS, LENGTH, workers=1).answer(singles=1)
     other = Team(net, Budget(2), MONTHS, LENGTH, workers=1)
-    assert [i.strike.usd for i in red.rounds] == pytest.approx([brute(other, i.hits) for i in red.rounds], rel=1e-7, abs=2)
+    assert [i.strike.usd for i in red.rounds] == pytest.approx(
+        [brute(other, i.hits) for i in red.rounds], rel=1e-7, abs=2
+    )
 
 
 def test_no_thinned_set_is_worse_in_these_worlds() -> None:
@@ -170,7 +172,9 @@ def test_what_cannot_be_attacked_is_refused() -> None:
         Team(net, Budget(1), MONTHS, MONTHS + 1)
     with pytest.raises(ShockError, match="nothing that could be hit"):
         Team(through(buyers([1.0]), {}), Budget(1, {"chokepoint": 1}), MONTHS, LENGTH).answer()
-    unknown = net.demands.assign(value_usd=np.where(net.demands["tier"] == "essential", np.nan, net.demands["value_usd"]))
+    unknown = net.demands.assign(
+        value_usd=np.where(net.demands["tier"] == "essential", np.nan, net.demands["value_usd"])
+    )
     with pytest.raises(ShockError, match="is unknown, so losses cannot be compared"):
         Team(replace(net, demands=unknown), Budget(1), MONTHS, LENGTH)
 
@@ -191,7 +195,9 @@ def _objective(network: SupplyNetwork, bench: Bench, limits: Limits, course: Flo
 @pytest.mark.parametrize("way", ["alone", "joint"])
 @tries(6)
 @given(figures(), st.integers(0, 10**6), st.integers(0, 10**6))
-def test_a_union_of_hits_is_at_least_as_bad_as_each_where_commitments_stay(way: str, f: Figures, a: int, b: int) -> None:
+def test_a_union_of_hits_is_at_least_as_bad_as_each_where_commitments_stay(
+    way: str, f: Figures, a: int, b: int
+) -> None:
     """With the commitments of the union held, hits only take options away. (With their own, they need not.)"""
     net = build(f)
     hits, bench = hits_of(net), Bench(net, MONTHS)

@@ -49,7 +49,7 @@ def blow_words(network: SupplyNetwork, blow: Blow, labels: Labels) -> str:
         sites = network.sites.set_index("site")["name"]
         name = str(sites.get(blow.name, blow.name))
         place = country_name(hit.country)
-        return f"{name} stands still" if place in name else f"{name} ({place}) stands still"
+        return f"no output from {name}" if place in name else f"no output from {name} ({place})"
     if blow.kind == "route":
         goods, _, ends = blow.name.partition(":")
         origin, _, goal = ends.partition(">")
@@ -108,18 +108,27 @@ def _worst(red: RedTeam, labels: Labels) -> Section:
 
 
 def _sure(red: RedTeam) -> Section:
-    count = and_list([f"{n} {KINDS[kind]}" for kind, n in red.candidates.items() if n])
+    count = and_list([_counted(n, kind) for kind, n in red.candidates.items() if n])
     quota = "of any kind"
     if red.budget.of_kind:
-        quota = and_list([f"at most {n} {KINDS[kind]}" for kind, n in red.budget.of_kind.items()])
+        quota = and_list([f"at most {_counted(n, kind)}" for kind, n in red.budget.of_kind.items()])
     text = [
-        f"Tried: {count} in {len(red.chains)} chain(s), {quota}. {red.thinned:,} more hits touch only what another touches "
-        f"too and were left out; {red.restored} of that sort cost more by themselves than the larger hit and were kept.",
+        f"Tried: {count} in {len(red.chains)} chain{'s' if len(red.chains) > 1 else ''}, {quota}. {red.thinned:,} more hits touch "
+        "only what another touches too and were left out"
+        + (
+            f"; {red.restored} of that sort cost more by themselves than the larger hit and were kept."
+            if red.restored
+            else "."
+        ),
         "A set is solved with the full plan unless its ceiling (the course without a plan, own dearest uses served first, "
         "which a planner can always do) is below the worst loss found. Losses of chains add up.",
     ]
     rows = [(NUMBER[item.hits], sure_words(item), f"{item.seconds:.0f}") for item in red.rounds]
     return Section("How sure that is", tuple(text), ("hits", "what was shown", ">seconds"), tuple(rows))
+
+
+def _counted(count: int, kind: str) -> str:
+    return f"{count:,} {'passage' if kind == 'chokepoint' else kind}" if count == 1 else f"{count:,} {KINDS[kind]}"
 
 
 def _singles(red: RedTeam, plans: Sequence[FixPlan], labels: Labels) -> Section:
@@ -147,7 +156,8 @@ def _plan(network: SupplyNetwork, plan: FixPlan, labels: Labels) -> Section:
     text = [_fix_words(plan)]
     if plan.fixes and not math.isnan(plan.let_through):
         text.append(
-            f"Waiver: {plan.let_through:.0%} of the struck flows kept moving would do as much; that is for whoever strikes to grant."
+            f"With {plan.let_through:.0%} of what is struck still moving or running as much would be saved: a licence or waiver "
+            "of that size, where there is somebody to grant one."
         )
     text += [f"{capital(plain(words, labels))}" for words in plan.prices]
     rows = [
