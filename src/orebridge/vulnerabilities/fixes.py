@@ -7,7 +7,7 @@
 changes so far, because a change can be worth nothing until another is made (two feeds of one plant).
 
 *Search.* Step by step, the change that saves most per USD of outlay is added until the share is reached; that gives a
-set to beat. Then every set of up to `AT_ONCE` changes that costs less (stocks in steps of `STEP` days) is ruled out or
+set to beat. Then every set of as many changes (or `AT_ONCE`) that costs less (stocks in steps of `STEP` days) is ruled out or
 tried: one that falls short rules out all within it (more of a fix never hurts a planner), one that does it is the new
 set to beat. If none is left the answer is the cheapest of the menu; where the solves run out first, the cheapest set not
 ruled out bounds it from below. Stocks of the answer are then cut to what is needed, to `TRIM` days.
@@ -39,10 +39,13 @@ from orebridge.vulnerabilities.redteam import Strike
 
 TRIM = 5.0  # days to which stocks are cut
 STEP = 15.0  # days between the stocks that are searched through
-AT_ONCE = 3  # most changes in one set that are searched through
+AT_ONCE = 3  # most changes in one set that are searched through; more where the set to beat has more,
+MOST_AT_ONCE = 5  # up to these, with stocks in the sizes of the menu only
 PLACES = 8  # most places of the menu that are searched through
+FEWER = 6  # the same where the set to beat has many changes
 SOLVES = 150  # most sets solved in the search
-ROUNDS = 8  # most steps
+ROUNDS = 12  # most steps
+NEARLY = 0.9  # of the best saving per USD: steps that count as good
 SMALL = 0.01  # of the loss; what saves less is no fix, and a chain that loses less is left alone
 ENOUGH = 1e-4  # of the loss: how nearly the share must be reached
 COMPARED = 40  # sets compared by how many others their failure would rule out
@@ -197,9 +200,10 @@ def cheapest_fixes(
     sets, least = 0, math.nan
     if reached:
         note("whether less would do")
-        search = _Sets(_menu(singles, tried, chosen, SMALL * loss))
-        sets = len(search.cost)
-        chosen, least = search.cheapest(repair, chosen, loss, most, most_solves)
+        if len(chosen) <= MOST_AT_ONCE:
+            search = _Sets(_menu(singles, tried, chosen, SMALL * loss), max(AT_ONCE, len(chosen)))
+            sets = len(search.cost)
+            chosen, least = search.cheapest(repair, chosen, loss, most, most_solves)
         chosen = _trimmed(repair, chosen, most)
     singles = sorted((s for s in singles if s.saves_usd > SMALL * loss), key=lambda s: s.fix.cost.usd / s.saves_usd)
     return FixPlan(
@@ -244,7 +248,9 @@ def _step_by_step(repair: Repair, costs: FixCosts, loss: float, most: float) -> 
         ]
         if not gains:
             break
-        _, _, chosen, left = max(gains, key=lambda gain: gain[:2])
+        # A stock saves alike from day to day: of steps nearly as good the longest is taken.
+        near = NEARLY * max(gain[0] for gain in gains)
+        _, _, chosen, left = min((gain for gain in gains if gain[0] >= near), key=lambda gain: (gain[3], -gain[1]))
     return chosen, {tried[key]: usd for key, usd in saved.items()}
 
 
@@ -252,16 +258,17 @@ def _menu(singles: Sequence[Single], saved: Mapping[Fix, float], chosen: Chosen,
     """Places to search through, sizes rising: those of the set found, then those that saved most.
 
     Places that never saved `small` are left out, and sizes that alone save no more than a smaller one at their place.
-    Stocks come in steps of `STEP` days; what those between two that were tried save alone is only a guess.
+    Stocks come in steps of `STEP` days (what those between two that were tried save alone is only a guess), or as tried
+    where the set found has many changes.
     """
     best: dict[Place, float] = {}
     for fix, usd in saved.items():
         best[fix.place] = max(best.get(fix.place, 0.0), usd)
     order = [fix.place for fix in chosen] + sorted((p for p in best if best[p] > small), key=lambda p: (-best[p], p))
     menu = []
-    for place in list(dict.fromkeys(order))[:PLACES]:
+    for place in list(dict.fromkeys(order))[: PLACES if len(chosen) <= AT_ONCE else FEWER]:
         own = sorted((single for single in singles if single.fix.place == place), key=lambda single: single.fix.level)
-        if place[1] == "stock":
+        if place[1] == "stock" and len(chosen) <= AT_ONCE:
             levels, saves = [0.0, *(s.fix.level for s in own)], [0.0, *(s.saves_usd for s in own)]
             days = np.arange(STEP, levels[-1] + STEP / 2, STEP)
             own = [Single(stock_fix(own[-1].fix, float(d)), float(np.interp(d, levels, saves))) for d in days]
@@ -279,12 +286,12 @@ def _size(chosen: Chosen, place: Place) -> float:
 
 
 class _Sets:
-    """All sets of up to `AT_ONCE` changes of a menu as arrays: sizes (0: none), outlay, and the sum of what each saves."""
+    """All sets of up to `at_once` changes of a menu as arrays: sizes (0: none), outlay, and the sum of what each saves."""
 
-    def __init__(self, menu: Sequence[Sequence[Single]]) -> None:
+    def __init__(self, menu: Sequence[Sequence[Single]], at_once: int = AT_ONCE) -> None:
         self._menu = menu
         parts = []
-        for size in range(1, AT_ONCE + 1):
+        for size in range(1, min(at_once, len(menu)) + 1):
             for places in combinations(range(len(menu)), size):
                 part = np.zeros((math.prod(len(menu[p]) for p in places), len(menu)), dtype=np.int64)
                 part[:, places] = np.array(list(product(*(range(1, len(menu[p]) + 1) for p in places))))
@@ -338,7 +345,11 @@ class _Sets:
 
 
 def _trimmed(repair: Repair, chosen: Chosen, most: float) -> Chosen:
-    """Stocks cut, the dearest first, to the fewest days that still do."""
+    """Changes that are not needed dropped, the dearest first, then stocks cut to the fewest days that still do."""
+    for fix in sorted(chosen, key=lambda fix: -fix.cost.usd):
+        rest = tuple(other for other in chosen if other.place != fix.place)
+        if repair.usd([rest])[0] <= most:
+            chosen = rest
     for place in [fix.place for fix in sorted(chosen, key=lambda fix: -fix.cost.usd) if fix.kind == "stock"]:
         low, high = 0.0, next(fix.level for fix in chosen if fix.place == place)
         while high - low > TRIM:

@@ -178,6 +178,8 @@ def _fix_words(plan: FixPlan) -> str:
         return f"No set tried removes {plan.share:.0%}: the best found, {told} {ends}."
     if plan.cheapest:
         sure = f"no cheaper one of the {plan.sets:,} sets of these changes does it ({plan.solved} re-solves)"
+    elif math.isnan(plan.least_usd):
+        sure = "not shown to be the cheapest: too many changes at once to search through"
     else:
         sure = f"not shown to be the cheapest: no set of these changes below {usd(plan.least_usd)} does it"
     return f"{told} {ends}; {sure}. Stocks bought can be sold again; what they and the plants are otherwise good for is not counted."
