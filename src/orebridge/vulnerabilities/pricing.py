@@ -89,6 +89,10 @@ class Pricer:
             self._alone = self.ceilings(np.arange(len(self.hits))[:, None])
         return float(self._alone[hit])
 
+    def highest(self) -> float:
+        """The highest ceiling of a single hit (USD)."""
+        return max((self.ceiling(k) for k in range(len(self.hits))), default=0.0)
+
     def price(self, positions: Sequence[int]) -> Priced:
         """The loss of a set, solved once."""
         key = frozenset(positions)

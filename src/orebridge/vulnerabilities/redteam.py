@@ -6,7 +6,8 @@ costs in `pricing`, what it can cost at most in `ceilings`.
 
 *Thinning.* Hits that touch the same things are one. A hit that touches only part of what another hit of the same quota
 touches is left out (a route beside the supplier of its goods), unless it costs more by itself: closing less can hurt
-more, where the goods kept at home relieve a plant that sells on.
+more, where the goods kept at home relieve a plant that sells on. (Not looked into where its ceiling is below a hundredth
+of the highest of its chain.)
 
 Not covered: hits that last differently long or begin apart, hits on stocks or demand, and what an attacker pays.
 """
@@ -30,6 +31,7 @@ from orebridge.vulnerabilities.pricing import CHOKEPOINT, Pricer
 
 MOST_HITS = 4
 MOST_SETS = 400_000
+TELLING = 0.01  # of a chain's highest single ceiling
 LOCAL = tuple(kind for kind in KINDS if kind != CHOKEPOINT)
 Note = Callable[[str], None]
 
@@ -331,7 +333,7 @@ def _thin(hits: Sequence[Hit], own: Sequence[int]) -> tuple[dict[int, list[int]]
 
 def _worse(pricer: Pricer, hit: int, over: int) -> bool:
     """Whether a hit within another costs more by itself."""
-    if pricer.ceiling(hit) <= 1.0:
+    if pricer.ceiling(hit) <= TELLING * pricer.highest():
         return False
     limit = pricer.price([over]).usd
     return pricer.ceiling(hit) > limit and pricer.price([hit]).usd > limit * (1.0 + 1e-9) + 1.0
