@@ -27,6 +27,7 @@ KINDS = {
     "price": "USD per mass of the stated basis; inside USD/t as the commodity is counted",
     "limit": "share or months",
     "parameter": "share, time, price or factor, as the parameter needs",
+    "fix cost": "factor, or money; inside factor or USD m",
     "money": "inside USD m",
     "stated": "shown as printed; does not enter the model",
 }

@@ -14,6 +14,7 @@ import typer
 
 from orebridge.cli_data import data_app
 from orebridge.cli_priorities import priorities
+from orebridge.cli_redteam import redteam
 from orebridge.cli_simulate import simulate
 from orebridge.cli_vulnerabilities import vulnerabilities
 from orebridge.stopping import ctrl_c_heard, stop_if_interrupted
@@ -31,6 +32,7 @@ app.add_typer(data_app, name="data")
 app.command()(simulate)
 app.command()(vulnerabilities)
 app.command(name="priorities")(priorities)
+app.command()(redteam)
 
 WRONG_USE, INTERRUPTED = 2, 130  # exit codes beside those of orebridge.errors
 

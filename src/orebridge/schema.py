@@ -16,7 +16,7 @@ VALUE_KIND = {
     "quoted_lead_times": "months", "stock_rules": "limit",
     "accepted_shares": "share", "recipe_mix": "share", "tiers": "share", "tariffs": "share", "baskets": "share",
     "values": "loss value", "prices": "price", "limits": "limit", "assumptions": "parameter",
-    "project_support": "money", "facilities": "stated", "shock_distributions": "parameter",
+    "project_support": "money", "facilities": "stated", "fix_costs": "fix cost", "shock_distributions": "parameter",
     "world_production": "published flow", "mineral_trade": "published flow", "mineral_exports": "published flow",
     "supply_outlook": "published flow", "demand_outlook": "published flow", "reserves": "published stock",
     "governance": "stated", "development": "stated", "trade_parameters": "stated", "published_criticality": "stated", "import_reliance": "share",
@@ -33,6 +33,9 @@ RANKING_TABLES = frozenset({
 
 #: Tables that only the drawing of shocks reads (`orebridge simulate`).
 DRAW_TABLES = frozenset({"hazards", "shock_distributions"})
+
+#: Tables that only the search for the cheapest fixes reads (`orebridge redteam`).
+FIX_TABLES = frozenset({"fix_costs"})
 
 
 @dataclass(frozen=True)
@@ -87,8 +90,8 @@ def schema() -> dict[str, dict[str, Attribute]]:
 
 @cache
 def network_tables() -> frozenset[str]:
-    """The tables a supply network and its plans read: all but those of the ranking and of the draws."""
-    return frozenset(schema()) - RANKING_TABLES - DRAW_TABLES
+    """The tables a supply network and its plans read: all but those of the ranking, of the draws and of fixes."""
+    return frozenset(schema()) - RANKING_TABLES - DRAW_TABLES - FIX_TABLES
 
 
 def is_fact_table(table: str) -> bool:

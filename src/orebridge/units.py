@@ -168,6 +168,8 @@ def conversion(kind: str, unit: str, basis: str, mass: str = "product", element:
         return _listed(unit, {name: (factor, "t/t") for name, factor in RATE.items()})
     if kind == "money":
         return _listed(unit, {name: (factor, "USD m") for name, factor in MONEY.items()})
+    if kind == "fix cost":
+        return _listed(unit, {"factor": (1.0, "factor")} | {name: (factor, "USD m") for name, factor in MONEY.items()})
     if kind in ("limit", "parameter"):
         return _listed(unit, PARAMETER)
     if kind == "stated":  # shown as printed; never enters the model

@@ -140,9 +140,9 @@ class Bench:
         for s in np.flatnonzero((worth.sum(axis=1) > 0) & works).tolist():
             label = sites["site"].iloc[s]
             if (share[s] < 1).any():  # an outage: what runs without a plan grows too
-                pull = self._anew(partial(_grown, site=label, more=more))
+                pull = self._anew(partial(grown, site=label, more=more))
             else:
-                pull = self._with(partial(_grown, site=label, more=more))
+                pull = self._with(partial(grown, site=label, more=more))
             gain = np.array(more * size[s])
             found.append(self._lever("facility", "capacity", [s], more, more * size[s], worth[s], gain, pull))
         return found
@@ -424,7 +424,7 @@ def _restricting(network: SupplyNetwork, effects: Effects) -> set[str]:
     return set(routes["origin"][by_order]) - set(network.members)
 
 
-def _grown(network: SupplyNetwork, site: object, more: float) -> SupplyNetwork:
+def grown(network: SupplyNetwork, site: object, more: float) -> SupplyNetwork:
     """One site larger, and the tonnes of its part-accepted recipes as they were."""
     sites, acts = network.sites, network.activities
     own = (sites["site"] == site).to_numpy()

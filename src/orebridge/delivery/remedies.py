@@ -164,7 +164,7 @@ def _limits(bench: Bench, pulled: list[_Pulled], start: str | None, most: int) -
         lever = item.lever
         if lever.kind == "demand" or (lever.form == "days" and lever.amount > DAYS[0]) or not item.saves > 1.0:
             continue
-        what, change = _named(bench, lever, start)
+        what, change = named(bench, lever, start)
         when = months_text(lever.months, start) if lever.months else "after the reported months"
         text = f"{_bound(bench, lever, what)} ({when}): {change} would save {usd(item.saves)}."
         rows.append((item.member, lever.kind, what, when, item.saves, text))
@@ -184,11 +184,11 @@ def _remedies(bench: Bench, pulled: list[_Pulled], start: str | None, most: int)
             (item for item in rivals if item.saves >= enough),
             key=lambda item: (item.lever.tonnes, -_rounded(item.saves), item.lever.at),
         )
-        what, change = _named(bench, best.lever, start)
+        what, change = named(bench, best.lever, start)
         text = f"{_capital(what)}: {change} would save {usd(best.saves)} ({_share(best.saves / bench.usd)} of the loss)"
         smaller = [i for i in rivals if i.lever.at == best.lever.at and i.lever.tonnes < best.lever.tonnes]
         if smaller:
-            text += f"; {_named(bench, smaller[0].lever, start)[1]} {usd(smaller[0].saves)}"
+            text += f"; {named(bench, smaller[0].lever, start)[1]} {usd(smaller[0].saves)}"
         rows.append((best.lever.kind, what, change, best.saves, best.saves / bench.usd, text + "."))
     return _ranked(pd.DataFrame(rows, columns=REMEDIES), "saves_usd", most)
 
@@ -217,7 +217,7 @@ def _rival(bench: Bench, lever: Lever) -> tuple[object, ...]:
 
 
 # --- words --------------------------------------------------------------------------------------------------------
-def _named(bench: Bench, lever: Lever, start: str | None) -> tuple[str, str]:
+def named(bench: Bench, lever: Lever, start: str | None) -> tuple[str, str]:
     """What a lever pulls at, and the change, as noun phrases."""
     net, at = bench.net, lever.at[0]
     size = f"{tonnes(lever.tonnes)} a month"

@@ -120,7 +120,8 @@ class Simulator:
             want_act = self._x0 * part[self._site]
             demand = _month((own.demand for own in limits), t)
             give = np.minimum(np.maximum(held - self._floor, 0.0), may_give[:, t])
-            served, ratio, came = self._share_out(came, self._piles @ give, want_act, want_ship, demand)
+            wanted = self._takes @ want_act + self._ships @ want_ship + self._demands @ demand
+            served, ratio, came = self._share_out(came, self._piles @ give, want_act, wanted)
             level = want_act * ratio
             activity[now], shipment[now] = level, served[self._source] * want_ship
             met = served[self._demand_node] * demand
@@ -136,10 +137,9 @@ class Simulator:
         return [Flows(*(a[k] for a in turned)) for k in range(many)]
 
     def _share_out(
-        self, came: Floats, from_stock: Floats, want_act: Floats, want_ship: Floats, demand: Floats
+        self, came: Floats, from_stock: Floats, want_act: Floats, wanted: Floats
     ) -> tuple[Floats, Floats, Floats]:
         """Served share of each node's wants, share at which each activity runs, and what came with this month's output."""
-        wanted = self._takes @ want_act + self._ships @ want_ship + self._demands @ demand
         served, ratio = np.ones_like(came), np.ones_like(want_act)
         for level in self._levels:
             if self._now is not None:

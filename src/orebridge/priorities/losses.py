@@ -26,7 +26,7 @@ import pandas as pd
 from orebridge.errors import OrebridgeError, OutputError
 from orebridge.priorities.inputs import COLUMNS, Inputs
 from orebridge.priorities.subjects import Subject
-from orebridge.schema import DRAW_TABLES, RANKING_TABLES
+from orebridge.schema import DRAW_TABLES, FIX_TABLES, RANKING_TABLES
 from orebridge.tables import bundled_folder
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ def key_of(folder: Path | None = None, overlay: Path | None = None) -> str:
     for root in (folder or bundled_folder(), overlay):
         if root is not None:
             for path in sorted(root.rglob("*.csv")):
-                if path.stem not in RANKING_TABLES | DRAW_TABLES | {"sources", "withheld"}:
+                if path.stem not in RANKING_TABLES | DRAW_TABLES | FIX_TABLES | {"sources", "withheld"}:
                     digest.update(f"\0{path.relative_to(root).as_posix()}\0".encode() + path.read_bytes())
     for item in sorted((resources.files("orebridge") / "data" / "shocks").iterdir(), key=lambda entry: entry.name):
         if item.name.endswith(".toml"):
