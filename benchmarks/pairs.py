@@ -110,9 +110,7 @@ def removals(world: World, workers: int = 1) -> Removals:
         removers = list(pool.map(lambda _: Remover(world, exporters), range(workers)))
         dealt = [range(w, n, workers) for w in range(workers)]
         singles = dict(
-            pair
-            for own in pool.map(lambda r, ks: [(k, r.single(k)) for k in ks], removers, dealt)
-            for pair in own
+            pair for own in pool.map(lambda r, ks: [(k, r.single(k)) for k in ks], removers, dealt) for pair in own
         )
         model = removers[0].model
         part = model.program.components()[0][model.make.ids[exporters, 0]]
@@ -164,9 +162,7 @@ def samples(found: Removals, count: int, seed: int) -> tuple[list[tuple[int, int
 def race(world: World, found: Removals, sample: list[tuple[int, int]], slow: int, peers: list[str]) -> list[dict]:
     """Peers, and Orebridge without the facts, over the same pairs; the time for all pairs is extrapolated."""
     field: dict[str, Callable[[World], Any]] = {
-        name: make
-        for name, make in CONTESTANTS.items()
-        if name in ("ours", "raw whole") or name.split()[0] in peers
+        name: make for name, make in CONTESTANTS.items() if name in ("ours", "raw whole") or name.split()[0] in peers
     }
     if "linopy" in peers:
         field["linopy rebuilt"] = Rebuilt
@@ -207,8 +203,17 @@ def main() -> None:
         took, found = seconds(lambda w=world: removals(w, args.workers))
         busy = time.process_time() - before
         check, raced = samples(found, args.sample, args.seed)
-        row = {"size": size, "exporters": len(found.exporters), "pairs": len(found.single) * (len(found.single) - 1) // 2}
-        row |= {"additive": found.additive, "plan known": found.without, "solved": found.solved, "workers": args.workers}
+        row = {
+            "size": size,
+            "exporters": len(found.exporters),
+            "pairs": len(found.single) * (len(found.single) - 1) // 2,
+        }
+        row |= {
+            "additive": found.additive,
+            "plan known": found.without,
+            "solved": found.solved,
+            "workers": args.workers,
+        }
         row |= {"s": took, "cpu s": busy, "checked": len(check), "off by": full(world, found, check)}
         show("All single and double removals of exporters (target on S: 120 s)", [row])
         if row["off by"] > MOST_OFF:
