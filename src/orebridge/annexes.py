@@ -27,7 +27,7 @@ TITLES = {
     "simulate": "What may be lost when nobody knows which shocks come",
 }
 NONE = "none"
-LENGTH, HITS, SINGLES, REMOVE = 12, 2, 3, 0.8
+LENGTH = 12  # months of a hit, or all months of a shorter plan
 RUNS, SEED = 200, 1
 Note = Callable[[str], None]
 
@@ -112,24 +112,15 @@ def _vulnerabilities(asked: Asked) -> Annex:
 
 
 def _redteam(asked: Asked) -> Annex:
-    from orebridge.labels import Labels
     from orebridge.reports.redteam import annex
     from orebridge.schema import FIX_TABLES, network_tables
-    from orebridge.vulnerabilities.fix_menu import FixCosts
-    from orebridge.vulnerabilities.fixes import cheapest_fixes
-    from orebridge.vulnerabilities.redteam import Budget, Team
+    from orebridge.vulnerabilities.verb import redteam
     from orebridge.world import load_world
 
-    own, note = asked.response, asked.note
-    costs = FixCosts.of(load_world(asked.folder, asked.overlay, network_tables() | FIX_TABLES))
-    network = own.network.subset(own.chains)
-    red = Team(network, Budget(HITS), own.months, asked.length, note=note).answer(SINGLES, note=note)
-    plans = [
-        cheapest_fixes(network, strike, costs, REMOVE, own.months, asked.length, "alone", note=note)
-        for strike in red.singles
-        if strike.usd > 1.0
-    ]
-    return _only(annex(red, plans, Labels.of(own)), own)
+    own = asked.response
+    world = load_world(asked.folder, asked.overlay, network_tables() | FIX_TABLES)
+    found = redteam(own.chains, own.members, own.months, asked.length, world=world, note=asked.note)
+    return _only(annex(found.red, found.fixes, found.labels), own)
 
 
 def _simulate(asked: Asked) -> Annex:
