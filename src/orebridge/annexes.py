@@ -28,7 +28,7 @@ TITLES = {
 }
 NONE = "none"
 LENGTH = 12  # months of a hit, or all months of a shorter plan
-RUNS, SEED = 200, 1
+RUNS, SEED, FIXED = 200, 1, 3  # draws, their seed, single hits for which a fix is sought
 Note = Callable[[str], None]
 
 
@@ -119,7 +119,7 @@ def _redteam(asked: Asked) -> Annex:
 
     own = asked.response
     world = load_world(asked.folder, asked.overlay, network_tables() | FIX_TABLES)
-    found = redteam(own.chains, own.members, own.months, asked.length, world=world, note=asked.note)
+    found = redteam(own.chains, own.members, own.months, asked.length, fixes=FIXED, world=world, note=asked.note)
     return _only(annex(found.red, found.fixes, found.labels), own)
 
 

@@ -234,7 +234,10 @@ def feeding(flows: pd.DataFrame, members: tuple[str, ...]) -> pd.DataFrame:
     for stage in range(int(flows["stage"].max()) if len(flows) else -1, -1, -1):
         own = flows[flows["stage"] == stage]
         share = (
-            own["destination"].isin(members).astype(float) if part is None else own["destination"].map(part).fillna(0.0)
+            own["destination"].isin(members).astype(float)
+            if part is None
+            # Where nothing moves `part` is empty, and a mapped column of texts would stay one of texts.
+            else own["destination"].map(part).astype(float).fillna(0.0)
         )
         fed = own.assign(tonnes=own["tonnes"] * share)
         kept.append(fed[fed["tonnes"] > 0])

@@ -167,6 +167,10 @@ def bundled_inputs(world: World | None = None, year: int = BUNDLED_YEAR) -> Inpu
     world = world or load_world(tables=TABLES)
     production = world.tables["world_production"]
     held = sorted({int(y) for y in production["year"].dropna()})
+    if not held:
+        raise UnknownLabel(
+            "these tables hold no world production, so there is nothing to rank; leave out --world, or add world_production.csv."
+        )
     if year not in held:
         raise UnknownLabel(
             f"the tables hold {', '.join(map(str, held))}, not {year}; `orebridge data import` adds other years."

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 WARNINGS = (
     "Values of lost output, stocks and outlays are assumptions with wide ranges: read the ranking, not the sums.",
+    "A loss here is that of the better of two plans for members' USD (docs/redteam.md), so it may be a little below that of the "
+    "same hit among single hits, which is that of the plan that serves tiers first.",
     "A plan knows the length of a hit from its first month, and fixes are taken as done before it: both flatter.",
     "A facility may stand for all makers of a country; a closed passage has no way round it here.",
 )

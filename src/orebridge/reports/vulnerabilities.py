@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from orebridge.vulnerabilities.result import Vulnerabilities
 
 MOST, TRACED, LEAST = 8, 3, 0.05
+MIXED_WORDS = {"ndpr": "NdPr", "lanthanum_cerium": "lanthanum and cerium"}
 PLANS = {"alone": "each planning for itself", "joint": "with one joint plan"}
 
 
@@ -35,7 +36,10 @@ def section(found: Vulnerabilities) -> Section:
          lambda: charts.survival(found)),
     ]  # fmt: skip
     for number, (member, product, mineral) in enumerate(traced(found)):
-        words = f"What use of {Labels.of(found.world).commodity(product)} in {in_words(member)} rests on, by {mineral}."
+        words = (
+            f"What use of {Labels.of(found.world).commodity(product)} in {in_words(member)} rests on, by {MIXED_WORDS.get(mineral, mineral)}: "
+            "shares of the use. Red: from the country outside the alliance that makes most of the first stage; green: from members."
+        )
         figures.append(
             (f"upstream-{number}", words, lambda m=member, p=product, q=mineral: charts.upstream(found, m, p, q))
         )
