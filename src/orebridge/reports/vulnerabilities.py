@@ -26,8 +26,11 @@ PLANS = {"alone": "each planning for itself", "joint": "with one joint plan"}
 def section(found: Vulnerabilities) -> Section:
     """The section of a brief; figures are made when called."""
     from orebridge.charts import vulnerabilities as charts
+    from orebridge.charts.exposuremap import exposure_map
 
     figures = [
+        ("map", f"The worst single hit of {found.length} months in each country: what members lose by it with the best plan.",
+         lambda: exposure_map(found)),
         ("exposure", "Largest share of each member's product, over its upstream stages, made in each other country, %.",
          lambda: charts.exposure(found)),
         ("single_hits", f"The worst single hits of {found.length} months; sites that stand for several plants left out.",
