@@ -28,7 +28,6 @@ from orebridge.results import WAYS, Plan, make_plan, member_loss
 from orebridge.shocks import Effects
 from orebridge.trace import merged, split_by_origin
 
-SAME_USD = 100.0  # losses that differ by less are the same, rounding of the stages included
 MOST_MEMBERS = 5  # beyond it the number of coalitions to solve is not worth the wait
 Coalition = frozenset[str]
 
@@ -90,13 +89,13 @@ def four_ways(
     coalitions: list[Coalition] = []
     everyone = frozenset(network.members)
     if "joint" in ways:
-        jobs["joint"] = lambda: solver.plan("joint", everyone, done["alone"].flows, kept=True)
+        jobs["joint"] = lambda: solver.plan("joint", everyone, done["alone"].flows)
         if 3 <= len(everyone) <= MOST_MEMBERS:
             sizes = range(2, len(everyone))
             coalitions = [frozenset(c) for size in sizes for c in combinations(sorted(everyone), size)]
     with ThreadPoolExecutor(workers) as pool:  # the solver works outside the interpreter's lock
-        # The longest first: joint.
-        running = {way: pool.submit(job) for way, job in reversed(jobs.items())}
+        running = {way: pool.submit(job) for way, job in jobs.items()}
+        kept = pool.submit(solver.loss, everyone, done["alone"].flows, True) if "joint" in ways else None
         parts = {c: pool.submit(solver.loss, c, done["alone"].flows) for c in coalitions}
         done |= {way: run.result() for way, run in running.items()}
     worth = {c: run.result() for c, run in parts.items()}
@@ -105,7 +104,7 @@ def four_ways(
     order = [way for way in WAYS if way in done]
     plans = {way: make_plan(way, network, limits, horizon, done[way].flows, done[way].stages) for way in order}
     flows = {way: done[way].flows for way in order}
-    return ChainWays(network, limits, horizon, plans, flows, done["joint"].kept_usd if "joint" in done else None, worth)
+    return ChainWays(network, limits, horizon, plans, flows, kept.result() if kept else None, worth)
 
 
 def rolled_ways(
@@ -160,12 +159,11 @@ def news_of(network: SupplyNetwork, beliefs: Sequence[tuple[int, Effects]]) -> l
 
 @dataclass(frozen=True)
 class _Done:
-    """Flows of a way, the values of its stages, and its least loss before fairness (USD); joint: with no stock lent."""
+    """Flows of a way, the values of its stages, and its least loss before fairness (USD)."""
 
     flows: Flows
     stages: dict[str, float]
     usd: float
-    kept_usd: float | None = None
 
 
 @dataclass(frozen=True)
@@ -190,29 +188,18 @@ class _Solver:
         return self.plan(way, moved=self.owed() if way == "treaty" else None)
 
     def plan(
-        self, way: str, coalition: Coalition = frozenset(), alone: Flows | None = None,
-        moved: np.ndarray | None = None, kept: bool = False,
-    ) -> _Done:  # fmt: skip
-        """A way through all stages; with `alone` nobody may lose more than there.
-
-        `kept`: first find what the least loss is if no stock of anybody is lent. The plan alone is one such plan, so
-        where joint planning saves nothing that is known without a solve.
-        """
+        self, way: str, coalition: Coalition = frozenset(), alone: Flows | None = None, moved: np.ndarray | None = None
+    ) -> _Done:
+        """A way through all stages; with `alone` nobody may lose more than there."""
         model = self._model(way, coalition, alone, moved)
-        least = solve_single(model)
-        usd, worth = self._usd(model.flows(least)), None
-        if kept and alone is not None:
-            worth = self._usd(alone)
-            if worth - usd > SAME_USD:
-                with model.program.changed():  # few steps from here
-                    _keep_stock(model, alone)
-                    worth = self._usd(model.flows(solve_single(model)))
-        staged = solve_staged(model, least)
-        return _Done(model.flows(staged.solution), staged.stages, usd, worth)
+        staged = solve_staged(model)
+        return _Done(model.flows(staged.solution), staged.stages, self._usd(model.flows(staged.least_loss)))
 
-    def loss(self, coalition: Coalition, alone: Flows) -> float:
+    def loss(self, coalition: Coalition, alone: Flows, keep_stock: bool = False) -> float:
         """Least loss of all members in USD where the coalition plans together, by the weighted solve."""
         model = self._model("+".join(sorted(coalition)), coalition, alone, None)
+        if keep_stock:
+            _keep_stock(model, alone)
         return self._usd(model.flows(solve_single(model)))
 
     def _model(self, way: str, coalition: Coalition, alone: Flows | None, moved: np.ndarray | None) -> Model:

@@ -33,10 +33,15 @@ Costs = list[tuple[npt.NDArray[np.int32], Floats]]
 
 @dataclass(frozen=True)
 class Staged:
-    """The final solution and the value of each stage by name (A defence, ..., E change)."""
+    """The final solution, the value of each stage by name (A defence, ..., E change), and the plan of least loss.
+
+    `least_loss` is what the weighted solve found before fairness gave anything up: the measure in which plans with
+    different fairness are compared.
+    """
 
     solution: Solution
     stages: dict[str, float]
+    least_loss: Solution
 
 
 def tier_costs(model: Model, tier: str) -> Costs:
@@ -65,20 +70,18 @@ def single_costs(model: Model) -> Costs:
     return costs
 
 
-def solve_staged(model: Model, least: Solution | None = None) -> Staged:
-    """Solve the stages one after another; raises NotOptimal if any has no optimum.
-
-    `least`: what `solve_single` found, if it was solved before.
-    """
+def solve_staged(model: Model) -> Staged:
+    """Solve the stages one after another; raises NotOptimal if any has no optimum."""
     values: dict[str, float] = {}
-    solution = _least_loss(model, least or solve_single(model), values)
+    both = solve_single(model)
+    solution = _least_loss(model, both, values)
     _level(model, solution, values)
     # E in USD with F below a cent on top: a cut over every column would be too ill-scaled to hold.
     change = [(ids, weights * 1e6) for ids, weights in _change(model)]
     model.program.minimise([*change, *_tie_break(model)])
     solution = model.program.solve()
     values["E change"] = solution.objective / 1e6
-    return Staged(solution, values)
+    return Staged(solution, values, both)
 
 
 def _least_loss(model: Model, both: Solution, values: dict[str, float]) -> Solution:
