@@ -121,8 +121,9 @@ def respond(
         return (perfect if len(news) < 2 else rolled_ways(part, news, perfect, wanted)), perfect
 
     touched = [part for part in (network.subset([c]) for c in network.chains) if not restrict_to(effects, part).empty]
-    with ThreadPoolExecutor(WORKERS) as pool:
-        answers = list(pool.map(plan, touched))
+    with ThreadPoolExecutor(WORKERS) as pool:  # large chains first, so that none is left to the end alone
+        jobs = {part.chains: pool.submit(plan, part) for part in sorted(touched, key=lambda part: -len(part.routes))}
+        answers = [jobs[part.chains].result() for part in touched]
     parts = [answer for answer, _ in answers]
     plans = {way: joined([p.plans[way] for p in parts]) for way in WAYS if way in parts[0].plans}
     rolled = any(answer is not perfect for answer, perfect in answers)
