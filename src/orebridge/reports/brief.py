@@ -144,6 +144,7 @@ def _content(response: Response) -> dict[str, Any]:
         "remedies": content.worded_rows(response.remedies, response),
         "marginal": content.marginal_words(response),
         "chain": labels.chain(chain),
+        "hinge_chains": and_list(labels.chain(c) for c in response.hinge_chains),
         "path": and_list(labels.commodity(c) for c in critical_path(response, chain)),
         "routes": _routes(response, trail, labels, chain),
         "off_map": and_list(country_name(c) for c in off_the_map(response)),
