@@ -144,6 +144,18 @@ def test_stock_curve_says_how_many_days_and_tornado_its_ranges() -> None:
     assert any(value == pytest.approx((row["low"] - row["stated"]) / 1e6) for value in low.values())
 
 
+def test_an_unknown_loss_is_said_and_not_drawn() -> None:
+    response = answers.two()
+    known = {name: float("nan") for name in ("stated", "low", "high")}
+    unknown = replace(
+        response, curve=response.curve.assign(loss_usd=float("nan")), swings=response.swings.assign(**known)
+    )
+    for draw in (charts.stock_curve, charts.tornado):
+        figure = draw(unknown)
+        assert not figure.data and "unknown" in figure.layout.annotations[0].text
+        assert draw(response).data
+
+
 def test_payments_balance() -> None:
     figure = charts.coordination(answers.small())
     payment = next(trace for trace in figure.data if "payment" in trace.name)
