@@ -109,7 +109,8 @@ class Trail:
         adjustments = response.network.adjustments
         own = adjustments[adjustments["chain"].isin(self._chains)] if "chain" in adjustments else adjustments
         self.balanced = self._balance(own)
-        self._by_key = {tuple(str(what).split(" ")): b for what, b in zip(own["what"], self.balanced, strict=True)}
+        whats = (str(row["what"]) for row in own.to_dict("records"))
+        self._by_key = {tuple(what.split(" ")): b for what, b in zip(whats, self.balanced, strict=True)}
         self._cited = {place for b in self.balanced for place in b.rows}
 
     @classmethod
