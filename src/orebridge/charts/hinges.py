@@ -84,7 +84,8 @@ def tornado(response: Response) -> go.Figure:
     rows = swings_in_words(response)
     if rows.empty:
         return empty("The tornado was left out (--quick).")
-    if rows[["stated", "low", "high"]].isna().all(axis=None):
+    moved = rows[["low", "high"]].sub(rows["stated"], axis=0).to_numpy(dtype=float) / 1e6
+    if np.isnan(moved).all():
         return empty(UNKNOWN)
     rows = rows.iloc[::-1]
     label = [
@@ -109,7 +110,6 @@ def tornado(response: Response) -> go.Figure:
             hoverinfo="text",
         )
     stated = float(rows["stated"].iloc[0]) / 1e6
-    moved = rows[["low", "high"]].sub(rows["stated"], axis=0).to_numpy(dtype=float) / 1e6
     width = float(np.nanmax(np.abs(moved))) or 1.0
     reach = [min(float(np.nanmin(moved)), 0.0) - 0.28 * width, max(float(np.nanmax(moved)), 0.0) + 0.28 * width]
     dress(figure, 110 + 52 * len(rows), barmode="overlay", margin={"t": 46, "l": 300, "r": 20, "b": 50}, bargap=0.45)
@@ -119,5 +119,5 @@ def tornado(response: Response) -> go.Figure:
 
 
 def _bar_text(change: float, loss: float, words: str) -> str:
-    """Words at the end of a bar; none where the assumption moves nothing."""
-    return "" if abs(change) < 0.5 else f"{safe(words)} → {loss:,.0f}"
+    """Words at the end of a bar; none where the assumption moves nothing, or by an unknown sum."""
+    return "" if not abs(change) >= 0.5 else f"{safe(words)} → {loss:,.0f}"
