@@ -168,6 +168,7 @@ def test_a_loss_of_unknown_value_is_absent_and_not_zero(network_world: World) ->
         score = ExpectedLoss().score(inputs().replace(losses=rows), "USA").set_index("mineral").loc["gallium"]
         assert np.isfinite(score["score"]) == there
         assert ("no value of lost output" in score["absent_reason"]) != there
+        assert score["worst_shock"] == (shock if there else "")
 
 
 def test_range_of_a_loss_is_that_of_the_value_of_lost_output() -> None:

@@ -117,4 +117,5 @@ def _expected(arrays: Arrays, rows: pd.DataFrame) -> tuple[np.ndarray, np.ndarra
     result = np.zeros((arrays.draws, size))
     for (k, _), value in parts.items():
         result[:, k] += value
+    cause[~known_usd] = ""  # which shock is worst cannot be told either
     return np.where(touched & known_usd, result, np.nan), cause, touched
