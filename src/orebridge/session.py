@@ -94,6 +94,11 @@ def respond(
     year. With `foresight="declared"` a plan knows of each event what is declared by then and is made anew when the news
     changes; with "perfect" it knows everything from the first month. Raises the errors of `orebridge.errors`; a
     response exists only if every stage was optimal.
+
+    >>> from orebridge import respond
+    >>> answer = respond(["china-antimony-2024"], members=["JPN"], months=6, hinges=False)
+    >>> answer.chains, list(answer.plans)
+    (('antimony',), ['unaided', 'alone'])
     """
     if not 1 <= months <= 120:
         raise ShockError(f"--months must be from 1 to 120, not {months}.")

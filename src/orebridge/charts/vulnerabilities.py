@@ -209,7 +209,7 @@ def upstream(found: Vulnerabilities, member: str, product: str, mineral: str | N
             textfont={"size": 12, "color": INK},
         )
     )  # fmt: skip
-    dress(figure, 480, margin={"t": 66, "b": 16, "l": 8, "r": 8})
+    dress(figure, 480, margin={"t": 74, "b": 16, "l": 8, "r": 8})
     for stage in range(depth):
         own = [str(c) for c in dict.fromkeys(links.loc[links["stage"] == stage, "upstream"])]
         words = (
@@ -219,8 +219,8 @@ def upstream(found: Vulnerabilities, member: str, product: str, mineral: str | N
         )
         x = 1.0 - (stage + 1) / depth
         side = "left" if stage == depth - 1 else "center"
-        note(figure, f"<b>{safe(_short(words, 30))}</b><br>made in", x, yshift=8, font={"size": 11}, xanchor=side)
-    note(figure, "<b>used in</b>", 1.0, yshift=8, font={"size": 11}, xanchor="right")
+        note(figure, f"<b>{safe(_short(words, 30))}</b><br>made in", x, yshift=16, font={"size": 11}, xanchor=side)
+    note(figure, "<b>used in</b>", 1.0, yshift=16, font={"size": 11}, xanchor="right")
     return figure
 
 

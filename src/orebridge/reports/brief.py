@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib import resources
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +23,7 @@ from orebridge.views import critical_path, hardest_chain, shipments, shortages, 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
 
+    from orebridge.reports.annex import Annex
     from orebridge.session import Response
 
 SHOWN_ACTIONS = 8  # of each kind; the rest opens on a click
@@ -58,21 +59,25 @@ TABLE_WORDS = {
 }
 
 
-def render(response: Response) -> str:
-    """The brief as one HTML text. It fetches nothing: styles, figures and plotly.js are inside, and the page's own rule
+def render(response: Response, annexes: Sequence[Annex] = ()) -> str:
+    """The brief as one HTML text, with further sections if given. It fetches nothing: styles, figures and plotly.js are inside, and the page's own rule
     (content security policy) forbids scripts other than its two and every connection. Text from tables is escaped."""
     import plotly.offline
     from jinja2 import Environment, StrictUndefined
 
     folder = resources.files("orebridge") / "reports"
-    page, style, loader = (
-        (folder / name).read_text(encoding="utf-8") for name in ("brief.html", "brief.css", "brief.js")
+    page, more, style, loader = (
+        (folder / name).read_text(encoding="utf-8") for name in ("brief.html", "annex.html", "brief.css", "brief.js")
     )
     library = plotly.offline.get_plotlyjs()
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     environment.filters |= {"url": _safe_url, "anchor": lambda parts: anchor_of(*parts)}
-    return environment.from_string(page).render(
-        **_content(response), figures_by_name=_figures(response), plotly=library, style=style, loader=loader,
+    environment.globals["zip"] = zip
+    plots = [figure for annex in annexes for figure in annex.plots().items()]
+    head, begin, rest = page.partition("<!doctype html>")
+    return environment.from_string(head + more + begin + rest).render(
+        **_content(response), annexes=[annex.content() for annex in annexes],
+        figures_by_name=_figures(response) | {name: _as_json(figure) for name, figure in plots}, plotly=library, style=style, loader=loader,
         script_hashes=" ".join(f"'sha256-{_digest(text)}'" for text in (library, loader)),
     )  # fmt: skip
 
@@ -100,9 +105,11 @@ def _figures(response: Response) -> dict[str, str]:
         built["coordination"] = charts.coordination(response)
     if len(response.curve):
         built |= {"curve": charts.stock_curve(response), "tornado": charts.tornado(response)}
-    return {
-        name: str(figure.to_json()).replace("<", "\\u003c").replace("&", "\\u0026") for name, figure in built.items()
-    }
+    return {name: _as_json(figure) for name, figure in built.items()}
+
+
+def _as_json(figure: go.Figure) -> str:
+    return str(figure.to_json()).replace("<", "\\u003c").replace("&", "\\u0026")
 
 
 def _content(response: Response) -> dict[str, Any]:

@@ -37,7 +37,7 @@ def section(found: Vulnerabilities) -> Section:
          lambda: charts.survival(found)),
     ]  # fmt: skip
     for number, (member, product, mineral) in enumerate(traced(found)):
-        words = f"What {in_words(member)}'s use of {Labels.of(found.world).commodity(product)} rests on, by {mineral}."
+        words = f"What use of {Labels.of(found.world).commodity(product)} in {in_words(member)} rests on, by {mineral}."
         figures.append((f"upstream-{number}", words, partial(charts.upstream, found, member, product, mineral)))
     if len(found.tables["host_cuts"]):
         figures.append(("host_cuts", "By-products against cuts in their host metals.", lambda: charts.host_cuts(found)))
@@ -126,7 +126,7 @@ def _words(found: Vulnerabilities) -> list[str]:
         row = worst.iloc[0]
         words.append(
             f"The worst that is no lump of plants: {row['words']}. With the best plan members lose {money(row['planned_usd'])} "
-            f"million USD, without one {money(row['unaided_usd'])}; {country_name(row['worst_member'])} goes without "
+            f"million USD, without one {money(row['unaided_usd'])}; {in_words(row['worst_member'])} goes without "
             f"{percent(row['worst_product_share'])} of its {labels.commodity(row['worst_product'])}."
             if row["worst_member"]
             else f"The worst that is no lump of plants: {row['words']} ({money(row['planned_usd'])} million USD of stock)."
