@@ -70,6 +70,33 @@ def _none() -> pd.DataFrame:
 
 
 @dataclass(frozen=True)
+class Origin:
+    """Where one frame of the inputs came from, when it could have come from a workspace.
+
+    `editions` of the workspace that gave its `rows` (none: nothing of it was there), and the names of what the bundled
+    tables give because it was not there.
+    """
+
+    frame: str
+    title: str
+    editions: tuple[str, ...]
+    rows: int
+    bundled: tuple[str, ...]
+
+    @property
+    def imported(self) -> str:
+        """`trade: 48,056 rows (baci@V202601)`, empty where nothing was."""
+        return f"{self.title}: {self.rows:,} rows ({', '.join(self.editions)})" if self.editions else ""
+
+    def missing(self, most: int = 12) -> str:
+        """What is bundled instead, the first names of it: `output by country: cobalt (refining), mica (mine) and 3 more`."""
+        if not self.bundled:
+            return ""
+        more = len(self.bundled) - most
+        return f"{self.title}: {', '.join(self.bundled[:most])}" + (f" and {more} more" if more > 0 else "")
+
+
+@dataclass(frozen=True)
 class Inputs:
     """Frames of one year; see `COLUMNS`. Raises TableErrors for a frame that lacks a column or holds text as number.
 
@@ -101,6 +128,9 @@ class Inputs:
     losses_absent: str = ""
     vintage: str = ""
     version: str = ""
+    #: The workspace that was laid over the bundled tables, and what each gave; empty where there is none.
+    workspace: str = ""
+    origins: tuple[Origin, ...] = ()
 
     def __post_init__(self) -> None:
         faults: list[str] = []
@@ -188,7 +218,7 @@ def bundled_inputs(world: World | None = None, year: int = BUNDLED_YEAR) -> Inpu
         trade_parameters=world.facts("trade_parameters").rename(columns={"value": "factor"}),
         outlook=world.facts("supply_outlook").rename(columns={"value": "tonnes"}),
         demand=world.facts("demand_outlook").rename(columns={"value": "tonnes"}),
-        passages=_passages(world),
+        passages=passages_of(world, world.facts("mineral_trade")),
         probabilities=world.facts("shock_probabilities").rename(columns={"value": "share"}),
         vintage=_vintage(world, year), version=world.version,
     )  # fmt: skip
@@ -214,14 +244,14 @@ def _trade(world: World) -> pd.DataFrame:
     return frame.assign(hs=frame["mineral"].map(codes).fillna(""))
 
 
-def _passages(world: World) -> pd.DataFrame:
-    """Sea passages between the countries of the trade table, by the routes of the world; pairs without a route are absent."""
+def passages_of(world: World, trade: pd.DataFrame) -> pd.DataFrame:
+    """Sea passages between importers and exporters of a trade table, by the routes of the world; pairs without are absent."""
     zone = {row["country"]: row["zone"] for row in world.records("transit_zones")}
     routes: dict[tuple[str, str], str] = {}
     for row in world.records("transit"):
         routes[row["origin"], row["destination"]] = row["chokepoints"]
         routes.setdefault((row["destination"], row["origin"]), row["chokepoints"])
-    pairs = world.facts("mineral_trade")[["importer", "exporter"]].drop_duplicates()
+    pairs = trade[["importer", "exporter"]].drop_duplicates()
     rows = []
     for importer, exporter in pairs.itertuples(index=False):
         near, far = zone.get(importer, ""), zone.get(exporter, "")
