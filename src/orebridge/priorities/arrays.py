@@ -223,8 +223,8 @@ def arrays_for(inputs: Inputs, rows: Sequence[Row], seed: int = 0, importers: Co
     """
     table = inputs.minerals[inputs.minerals["class"] != "other"]
     minerals = tuple(sorted(str(name) for name in table["mineral"]))
-    names = {c for key in ("production", "governance", "development") for c in getattr(inputs, key)["country"]}
-    countries = tuple(sorted({*map(str, names), *map(str, inputs.trade["exporter"])}))
+    names = {c for key in ("production", "governance", "development") for c in getattr(inputs, key)["country"].unique()}
+    countries = tuple(sorted({*map(str, names), *map(str, inputs.trade["exporter"].unique())}))
     m, c = ({name: k for k, name in enumerate(items)} for items in (minerals, countries))
     production = _production_rows(inputs, m, c)
     trade = inputs.trade[inputs.trade["mineral"].isin(m)]
@@ -286,7 +286,8 @@ class _Chance:
 
 
 def _positions(names: pd.Series, at: dict[str, int]) -> Ints:
-    return np.array([at[str(name)] for name in names], dtype=np.int64)
+    codes, words = pd.factorize(names)
+    return np.asarray(np.array([at[str(word)] for word in words], dtype=np.int64)[codes])
 
 
 def _ints(values: pd.Series) -> Ints:

@@ -6,8 +6,10 @@ nobody states has no row, a flow without a weight has NaN tonnes, and no method 
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, fields
+from typing import cast
 
 import numpy as np
 import pandas as pd
@@ -142,14 +144,26 @@ class Inputs:
         if self.minerals.empty:
             object.__setattr__(self, "minerals", _named_minerals(self))
 
-    def replace(self, **frames: object) -> Inputs:
-        """The same inputs with other frames."""
-        values = {item.name: getattr(self, item.name) for item in fields(self)}
-        return Inputs(**{**values, **frames})
+    def replace(self, **changes: object) -> Inputs:
+        """The same inputs with other frames; only those are checked. Raises TypeError for a name that is no field."""
+        known = {item.name for item in fields(self)}
+        if unknown := sorted(set(changes) - known):
+            raise TypeError(f"inputs have no {', '.join(unknown)}.")
+        made = copy.copy(self)
+        faults: list[str] = []
+        for name, value in changes.items():
+            if name in COLUMNS:
+                value = _fitted(name, cast(pd.DataFrame, value), COLUMNS[name], faults)
+            object.__setattr__(made, name, value)
+        if faults:
+            raise TableErrors(faults)
+        if made.minerals.empty:
+            object.__setattr__(made, "minerals", _named_minerals(made))
+        return made
 
     def known_importers(self) -> tuple[str, ...]:
         """Countries whose imports are stated."""
-        return tuple(sorted(set(self.trade["importer"])))
+        return tuple(sorted(map(str, self.trade["importer"].unique())))
 
 
 def _fitted(name: str, frame: pd.DataFrame, columns: tuple[str, ...], faults: list[str]) -> pd.DataFrame:
@@ -165,7 +179,8 @@ def _fitted(name: str, frame: pd.DataFrame, columns: tuple[str, ...], faults: li
             done[column] = pd.Series(np.full(len(frame), np.nan) if numeric else [""] * len(frame), index=frame.index)
         elif numeric:
             values = pd.to_numeric(frame[column], errors="coerce").astype(float)
-            wrong = values.isna() & frame[column].notna() & (frame[column].astype(str) != "")
+            empty = values.isna()
+            wrong = empty & frame[column].notna() & (frame[column].astype(str) != "") if empty.any() else empty
             if wrong.any():
                 faults.append(f"inputs {name}, {column}: {frame.loc[wrong, column].iloc[0]!r} is not a number.")
             if np.isinf(values.to_numpy()).any():

@@ -138,12 +138,13 @@ def priorities(
     notes: list[str] = []
     if given is None or given.losses.empty:
         inputs = _losses(inputs, subjects, chosen, folder, overlay, again, note)
-    unknown = [c for s in subjects for c in s.members if c not in inputs.known_importers()]
+    importers = inputs.known_importers()
+    unknown = [c for s in subjects for c in s.members if c not in importers]
     for code in sorted(set(unknown)):
         notes.append(
             f"no imports of {code} in these tables: methods that need trade have no score; import BACI for it."
         )
-    unlisted = sorted({*inputs.production["mineral"], *inputs.trade["mineral"]} - {*inputs.minerals["mineral"]})
+    unlisted = sorted({*inputs.production["mineral"].unique(), *inputs.trade["mineral"].unique()} - {*inputs.minerals["mineral"]})
     if unlisted:
         notes.append(f"{', '.join(unlisted)}: imported, but not in the table of minerals, so not ranked.")
     note("ranking")
