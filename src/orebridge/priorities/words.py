@@ -19,6 +19,10 @@ SHORT = {
     "hhi": "HHI", "geopolrisk": "GeoPR", "usgs2021": "USGS", "eu2023": "EU", "yale": "Yale", "iea_n1": "N-1",
     "worldmonitor": "WM", "expected_loss": "loss",
 }  # fmt: skip
+NEVER_IMPORTED = (
+    "printed results of the U.S. Survey and the IEA, companion shares, development index, sea routes, chances of shocks, "
+    "and the expected losses with the network they are computed on"
+)
 GROUP_WORDS = {
     "production": "national output", "source": "which source of output", "trade": "trade", "governance": "governance",
     "reliance": "import reliance", "published": "rounding", "companion": "companion share", "development": "HDI",
@@ -172,6 +176,7 @@ def _rests_on(result: Priorities) -> list[str]:
         else "weights: " + ", ".join(f"{SHORT.get(n, n)} {w:g}" for n, w in weights.items())
     )
     lines = _wrapped(f"Rests on: {result.inputs.vintage}. {text[:1].upper()}{text[1:]}.")
+    lines += _origins(result)
     for name in result.notes:
         lines += _wrapped(f"Note: {name}")
     absent = [
@@ -184,6 +189,19 @@ def _rests_on(result: Priorities) -> list[str]:
             f"Minerals with a score, of those ranked, for {result.rankings[-1].subject.words}: {', '.join(absent)}."
         ),
     ]
+
+
+def _origins(result: Priorities) -> list[str]:
+    """What the workspace gave, and what was not in it; nothing where none was used."""
+    inputs = result.inputs
+    if not inputs.workspace:
+        return []
+    imported = [text for origin in inputs.origins if (text := origin.imported)]
+    missing = [text for origin in inputs.origins if (text := origin.missing())]
+    lines = _wrapped(f"From the workspace {inputs.workspace}, {inputs.year}: {'; '.join(imported) or 'nothing'}.")
+    if missing:
+        lines += _wrapped(f"Not in the workspace, so from the bundled tables: {'; '.join(missing)}.")
+    return [*lines, *_wrapped(f"Never imported, so bundled: {NEVER_IMPORTED}.")]
 
 
 def _wrapped(text: str, indent: str = "") -> list[str]:
