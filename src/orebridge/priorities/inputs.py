@@ -152,9 +152,9 @@ class Inputs:
         made = copy.copy(self)
         faults: list[str] = []
         for name, value in changes.items():
-            if name in COLUMNS:
-                value = _fitted(name, cast(pd.DataFrame, value), COLUMNS[name], faults)
-            object.__setattr__(made, name, value)
+            columns = COLUMNS.get(name)
+            fitted = value if columns is None else _fitted(name, cast(pd.DataFrame, value), columns, faults)
+            object.__setattr__(made, name, fitted)
         if faults:
             raise TableErrors(faults)
         if made.minerals.empty:

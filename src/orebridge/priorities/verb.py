@@ -144,7 +144,9 @@ def priorities(
         notes.append(
             f"no imports of {code} in these tables: methods that need trade have no score; import BACI for it."
         )
-    unlisted = sorted({*inputs.production["mineral"].unique(), *inputs.trade["mineral"].unique()} - {*inputs.minerals["mineral"]})
+    unlisted = sorted(
+        {*inputs.production["mineral"].unique(), *inputs.trade["mineral"].unique()} - {*inputs.minerals["mineral"]}
+    )
     if unlisted:
         notes.append(f"{', '.join(unlisted)}: imported, but not in the table of minerals, so not ranked.")
     note("ranking")
