@@ -112,7 +112,7 @@ def shock_months(response: Response) -> tuple[int, int]:
 
 
 def hardest_chain(response: Response) -> str:
-    """The chain that loses most unaided (in USD; where that is unknown in tonnes)."""
+    """The chain that loses most unaided, in USD as far as it is known; of equal ones the one that loses most tonnes."""
     loss = response.plans["unaided"].loss.groupby("chain")[["usd", "tonnes"]].sum().fillna(0.0)
     if loss.empty:
         return response.chains[0]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from types import SimpleNamespace
 
 import pandas as pd
@@ -14,7 +15,7 @@ from orebridge.session import respond
 
 
 def part(chain: str, usd: float) -> SimpleNamespace:
-    plan = SimpleNamespace(loss=pd.DataFrame({"usd": [usd]}))
+    plan = SimpleNamespace(loss_usd=lambda: usd)
     return SimpleNamespace(network=SimpleNamespace(chains=(chain,)), plans={"unaided": plan})
 
 
@@ -25,6 +26,7 @@ def part(chain: str, usd: float) -> SimpleNamespace:
         ({"a": 2.0, "b": 96.0, "c": 2.0}, ["b"]),
         ({"a": 0.0, "b": 0.0}, ["a"]),  # nothing lost: one all the same
         ({"a": 50.0, "b": 50.0}, ["a", "b"]),
+        ({"a": 1.0, "b": math.nan, "c": 99.0}, ["c", "b"]),  # unknown may be large
     ],
 )
 def test_chains_that_hold_nearly_all_of_the_loss_are_swept(lost: dict[str, float], expected: list[str]) -> None:

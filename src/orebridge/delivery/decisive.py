@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from math import isnan
 
 import pandas as pd
 
@@ -46,16 +47,17 @@ def _name(chain: str) -> str:
 
 
 def decisive(parts: Sequence[ChainWays], share: float = SHARE) -> list[str]:
-    """The chains that hold `share` of the loss without a plan, the largest first; at least one."""
-    lost = {part.network.chains[0]: float(part.plans["unaided"].loss["usd"].sum()) for part in parts}
-    ranked = sorted(lost, key=lambda chain: (-lost[chain], chain))
-    found, covered = ranked[:1], lost[ranked[0]]
-    for chain in ranked[1:]:
-        if covered >= share * sum(lost.values()):
+    """The chains that hold `share` of the loss without a plan, the largest first, and all whose loss is unknown."""
+    lost = {part.network.chains[0]: part.plans["unaided"].loss_usd() for part in parts}
+    unknown = sorted(chain for chain, usd in lost.items() if isnan(usd))
+    ranked = sorted(set(lost) - set(unknown), key=lambda chain: (-lost[chain], chain))
+    found, covered, whole = list[str](), 0.0, sum(lost[chain] for chain in ranked)
+    for chain in ranked:
+        if found and covered >= share * whole:
             break
         found.append(chain)
         covered += lost[chain]
-    return found
+    return found + unknown
 
 
 def hinges_of(
