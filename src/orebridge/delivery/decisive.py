@@ -79,13 +79,14 @@ def hinges_of(
     chains = decisive(parts)
     ways = tuple(dict.fromkeys(("unaided", "alone", best)))
     lost = {part.network.chains[0]: part.plans[best].loss_usd() for part in parts}
-    gains = best if sum(lost.values()) > 0 else "alone"
+    known = {chain: usd for chain, usd in lost.items() if not isnan(usd)}  # shares are of what is known
+    gains = best if any(usd > 0 for usd in lost.values()) else "alone"
     with ThreadPoolExecutor(workers) as pool:
         jobs = []
         for chain in chains:
             note(f"what the answer hangs on, what binds, and what would help: {_name(chain)}")
             part = network.subset([chain])
-            own, others = restrict_to(effects, part), sum(lost.values()) - lost[chain]
+            own, others = restrict_to(effects, part), sum(known.values()) - known.get(chain, 0.0)
             jobs.append((
                 pool.submit(tornado, part, own, months, "alone"),
                 pool.submit(stock_curve, part, own, months, ways),
