@@ -22,6 +22,7 @@ from orebridge.stopping import ctrl_c_heard, stop_if_interrupted
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from orebridge.errors import OrebridgeError
     from orebridge.session import Response
 
 app = typer.Typer(
@@ -87,7 +88,8 @@ def respond(
             shocks, [m.strip().upper() for m in members.split(",") if m.strip()], start, months,
             world=load_world(world, data, network_tables()), as_dated=as_dated, foresight=foresight, hinges=not quick, note=note,
         )  # fmt: skip
-        written, failed = [], {}
+        written: list[Path] = []
+        failed: dict[str, OrebridgeError] = {}
         if out is not None:
             further, failed = annexes(names, response, world, data, note)
             note("writing the brief")

@@ -16,7 +16,9 @@ def priorities(
     method: Annotated[
         list[str] | None, typer.Option("--method", help="Only this method; may be repeated. All if left out.")
     ] = None,
-    year: Annotated[int, typer.Option(help="Year of the data.")] = 2024,
+    year: Annotated[
+        int | None, typer.Option(help="Year of the data: 2024, or of imported data the newest, if left out.")
+    ] = None,
     weights: Annotated[Path | None, typer.Option(help="TOML, JSON or CSV file with the weight of each method.")] = None,
     flip: Annotated[str, typer.Option(help="Two minerals: by what weight of each method they change places.")] = "",
     show: Annotated[int, typer.Option(help="Minerals shown for each economy.")] = 12,
@@ -35,15 +37,36 @@ def priorities(
         Path | None,
         typer.Option("--data", help="Folder of your own tables laid over the world; only read, never copied."),
     ] = None,
-) -> None:
+    imported: Annotated[
+        bool,
+        typer.Option("--imported", help="Rank on what you imported (data import) laid over the bundled tables."),
+    ] = False,
+    workspace: Annotated[
+        Path | None,
+        typer.Option("--workspace", help="Workspace file or its folder; means --imported. Otherwise OREBRIDGE_WORKSPACE "
+                     "or the platform's folder for user data."),
+    ] = None,
+    edition: Annotated[
+        list[str] | None,
+        typer.Option("--edition", help="Imported edition to use, source@vintage, if not the newest; may be repeated; means --imported."),
+    ] = None,
+) -> None:  # fmt: skip
     """Rank minerals for each economy and for the alliance as one, under every published method, with the doubt shown."""
+    from orebridge.priorities.inputs import BUNDLED_YEAR, TABLES
     from orebridge.priorities.verb import priorities as answer
     from orebridge.priorities.verb import read_weights
+    from orebridge.world import load_world
 
+    loaded = load_world(world, data, TABLES)
+    inputs = None
+    if imported or workspace is not None or edition:
+        from orebridge.workspace_overlay import ranking_inputs
+
+        inputs = ranking_inputs(workspace, year, world=loaded, editions=edition or ())
     result = answer(
-        members.split(","), as_one=as_one, methods=method or (), year=year, weights=read_weights(weights) if weights else None,
-        folder=world, overlay=data, again=refresh, draws=draws, seed=seed, flip=flip.split(",") if flip else (),
-        note=_note,
+        members.split(","), as_one=as_one, methods=method or (), year=BUNDLED_YEAR if year is None else year,
+        weights=read_weights(weights) if weights else None, world=loaded, inputs=inputs, folder=world, overlay=data,
+        again=refresh, draws=draws, seed=seed, flip=flip.split(",") if flip else (), note=_note,
     )  # fmt: skip
     written: list[Path] = []
     if out is not None:

@@ -7,6 +7,7 @@ before; importing a vintage again replaces it. Absent figures are NULL with the 
 from __future__ import annotations
 
 import datetime
+import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 FILE_NAME = "orebridge.duckdb"
+#: Names the workspace to use where a command names none.
+ENVIRONMENT = "OREBRIDGE_WORKSPACE"
 VERSION = 1
 #: Memory bounded (DuckDB spills to a folder beside the file); nothing is fetched from the network or read from elsewhere.
 _CONFIG: Mapping[str, Any] = {
@@ -80,7 +83,10 @@ _RECORDS = {
 
 
 def default_workspace() -> Path:
-    """Where the workspace lies if the user names none: the platform's folder for user data."""
+    """Where the workspace lies if the user names none: `OREBRIDGE_WORKSPACE`, or the platform's folder for user data."""
+    named = os.environ.get(ENVIRONMENT, "").strip()
+    if named:
+        return workspace_file(Path(named))
     from platformdirs import user_data_path
 
     return user_data_path("orebridge", appauthor=False) / FILE_NAME

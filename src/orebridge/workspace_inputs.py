@@ -30,6 +30,14 @@ SUMS = ("TiO2 in ilmenite and rutile",)
 PRODUCTION_COLUMNS = (
     "mineral", "stage", "country", "tonnes", "low", "high", "source", "confidence", "total", "preferred", "estimate", "basis",
 )  # fmt: skip
+#: The source of trade that lists every flow: what it does not list was not shipped.
+RECONCILED = "baci"
+#: Indicators whose mean the EU method asks for, and what it is called.
+SIX = (
+    "voice_accountability", "political_stability", "government_effectiveness", "regulatory_quality", "rule_of_law",
+    "control_of_corruption",
+)  # fmt: skip
+MEAN_OF_SIX = "wgi_mean_of_six"
 Vintages = Mapping[str, str]
 
 
@@ -38,7 +46,7 @@ def workspace_inputs(
 ) -> Inputs:
     """The inputs of a year from imported files; `vintages` chooses other than the newest (source -> vintage) and prefers it.
 
-    Frames of which nothing was imported are those of `base`, absent without it. Governance is that of the year, or of the
+    What was not imported is that of `base` (see `workspace_overlay`), absent without it. Governance is that of the year, or of the
     last year before it that the vintage holds. Raises UnknownLabel if no production or trade of the year was imported.
     """
     from orebridge.priorities.inputs import Inputs
@@ -46,8 +54,9 @@ def workspace_inputs(
     frames = workspace_frames(workspace, year, vintages)
     if base is None:
         return Inputs(year=year, **frames)
-    held = {name: frame for name, frame in frames.items() if isinstance(frame, str) or len(frame)}
-    return base.replace(year=year, **held)
+    from orebridge.workspace_overlay import laid_over
+
+    return laid_over(base, year, frames)
 
 
 def workspace_frames(workspace: Workspace | Path | None, year: int, vintages: Vintages | None = None) -> dict[str, Any]:
@@ -55,7 +64,16 @@ def workspace_frames(workspace: Workspace | Path | None, year: int, vintages: Vi
     if not isinstance(workspace, Workspace):
         with open_workspace(workspace) as space:
             return workspace_frames(space, year, vintages)
-    space = workspace
+    frames = held_frames(workspace, year, vintages)
+    if not len(frames["production"]) and not len(frames["trade"]):
+        raise UnknownLabel(
+            f"{workspace.path}: no production and no trade of {year} was imported; it holds {_years(workspace)}."
+        )
+    return frames
+
+
+def held_frames(space: Workspace, year: int, vintages: Vintages | None = None) -> dict[str, Any]:
+    """The same of an open workspace, whether or not it holds anything of the year."""
     chosen = {
         table: _chosen(space, table, vintages)
         for table in ("production", "trade", "governance", "prices", "statistics", "criticality")
@@ -70,16 +88,14 @@ def workspace_frames(workspace: Workspace | Path | None, year: int, vintages: Vi
         "trade_parameters": _parameters(space, chosen["criticality"]),
         "reserves": _reserves(space, chosen["production"]),
     }
-    if not len(frames["production"]) and not len(frames["trade"]):
-        raise UnknownLabel(
-            f"{space.path}: no production and no trade of {year} was imported; it holds {_years(space)}."
-        )
     flows = (
         frames["trade"]
         .rename(columns={"exporter": "country"})
         .groupby(["mineral", "country", "source"], as_index=False)
     )
-    frames["exports"] = flows["tonnes"].sum(min_count=1)[["mineral", "country", "tonnes", "source"]]
+    # Exports can be added up only from a source that lists every flow.
+    sold = flows["tonnes"].sum(min_count=1)[["mineral", "country", "tonnes", "source"]]
+    frames["exports"] = sold[sold["source"].str.startswith(RECONCILED + "@")]
     used = sorted({f"{source}@{vintage}" for pairs in chosen.values() for source, vintage in pairs})
     frames["vintage"] = f"{year}; {', '.join(used)}"
     frames["version"] = _version(space, used, year)
@@ -164,19 +180,36 @@ def _headings() -> pd.DataFrame:
 
 
 def _trade(space: Workspace, year: int, chosen: list[tuple[str, str]]) -> pd.DataFrame:
-    """Flows by heading of one source: BACI where it is, because it reconciles both sides; else UN Comtrade."""
-    one = [pair for pair in chosen if pair[0] == "baci"] or chosen[:1]
-    found = _rows(space, "trade", one, "hs, importer, exporter, tonnes, usd", "year = ?", [year])
+    """Flows by heading of one source: BACI where it is, because it reconciles both sides; else UN Comtrade.
+
+    Of Comtrade what importers reported alone: exporters report the same flows, which would then stand twice.
+    """
+    one = [pair for pair in chosen if pair[0] == RECONCILED] or chosen[:1]
+    where = "year = ? AND (v.source <> 'comtrade' OR v.part LIKE 'imports %')"
+    found = _rows(space, "trade", one, "hs, importer, exporter, tonnes, usd", where, [year])
     return found.merge(_headings(), on="hs")[["mineral", "hs", "importer", "exporter", "tonnes", "usd", "source"]]
 
 
 def _governance(space: Workspace, year: int, chosen: list[tuple[str, str]]) -> pd.DataFrame:
     found = _rows(space, "governance", chosen, "country, indicator, year, score, error", "year <= ?", [year])
     last = found.groupby("indicator")["year"].transform("max")
-    found = found[found["year"] == last]
+    found = _with_mean_of_six(found[found["year"] == last])
     return found.assign(low=found["score"] - found["error"], high=found["score"] + found["error"])[
         ["country", "indicator", "year", "score", "source", "low", "high"]
     ].reset_index(drop=True)
+
+
+def _with_mean_of_six(rows: pd.DataFrame) -> pd.DataFrame:
+    """The rows and, for countries with all six indicators of the same year, their mean.
+
+    Its standard error is the mean of the six errors, as if they moved together: the largest it can be.
+    """
+    import pandas as pd
+
+    all_six = rows[rows["indicator"].isin(SIX)].groupby(["country", "year", "source"], as_index=False)
+    mean = all_six.agg(indicator=("indicator", "nunique"), score=("score", "mean"), error=("error", "mean"))
+    mean = mean[mean["indicator"] == len(SIX)].assign(indicator=MEAN_OF_SIX)
+    return pd.concat([rows, mean], ignore_index=True) if len(mean) else rows
 
 
 def _prices(space: Workspace, year: int, chosen: list[tuple[str, str]]) -> pd.DataFrame:
@@ -203,15 +236,12 @@ def _reliance(space: Workspace, year: int, chosen: list[tuple[str, str]]) -> pd.
 
 
 def _eu(space: Workspace, chosen: list[tuple[str, str]]) -> pd.DataFrame:
-    found = _rows(
-        space,
-        "criticality",
-        chosen,
-        "mineral, item, value",
-        "study = 'eu2023' AND country = '' AND value IS NOT NULL",
-        [],
-    )
-    return found[["mineral", "item", "value", "source"]]
+    """Results of the EU study as the methods read them: shares in percent, as printed."""
+    value = "CASE WHEN unit = 'share' THEN 100 * value ELSE value END AS value"
+    where = "study = 'eu2023' AND country = '' AND value IS NOT NULL"
+    return _rows(space, "criticality", chosen, f"mineral, item, {value}", where, [])[
+        ["mineral", "item", "value", "source"]
+    ]
 
 
 def _parameters(space: Workspace, chosen: list[tuple[str, str]]) -> pd.DataFrame:

@@ -55,6 +55,16 @@ def test_order_of_rows_does_not_matter(method: Method, subject: Subject) -> None
 
 @every_method
 @every_subject
+def test_a_flow_in_two_rows_is_one_flow(method: Method, subject: Subject) -> None:
+    """A partner sells under several headings, and to several members: the same tonnes, in one row or in two."""
+    given = inputs()
+    half = given.trade.assign(tonnes=given.trade["tonnes"] / 2, usd=given.trade["usd"] / 2)
+    split = given.replace(trade=pd.concat([half, half.assign(hs="other")], ignore_index=True))
+    pd.testing.assert_series_equal(stated(method, given, subject), stated(method, split, subject), rtol=1e-9)
+
+
+@every_method
+@every_subject
 def test_scores_are_in_range_with_their_interval(method: Method, subject: Subject) -> None:
     table = frame(method, inputs(), subject)
     known = table.dropna(subset=["score"])

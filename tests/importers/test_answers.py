@@ -200,7 +200,9 @@ def test_frames_that_were_not_imported_are_those_of_the_base(tmp_path: Path) -> 
     base = workspace_inputs(everything(tmp_path / "base"), 2024)
     laid = workspace_inputs(where, 2024, base=base)
     assert len(laid.eu) == len(base.eu) > 0 and len(workspace_inputs(where, 2024).eu) == 0
-    assert set(laid.production["mineral"]) == {"cobalt"}
+    assert set(laid.production["mineral"]) == {"cobalt", "gallium"}
+    cobalt = laid.production[laid.production["mineral"] == "cobalt"]
+    assert set(cobalt["source"]) == {"world-mining-data@other 1.0"}
 
 
 def test_an_older_vintage_can_be_asked_for(tmp_path: Path) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -85,7 +85,7 @@ def _table(ranking: Ranking, own: set[str]) -> Table:
     return Table(capital(ranking.subject.words), columns, tuple(rows), frozenset(columns[:2]), (), known)
 
 
-def _row(row: dict[str, object], own: set[str], ranks: Sequence[pd.Series]) -> tuple[Cell, ...]:
+def _row(row: Mapping[Hashable, object], own: set[str], ranks: Sequence[pd.Series]) -> tuple[Cell, ...]:
     def figure(name: str) -> float:
         return float(str(row[name]))
 

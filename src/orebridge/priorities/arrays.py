@@ -70,7 +70,8 @@ class Arrays:
     """Inputs of all minerals for one draw or many: first axis draws (D), then minerals (M), rows or countries (C).
 
     `tonnes` are of the rows of `production` and 0 where a draw believes another source; `unlisted` is the share of
-    output of no listed country, `spread` what part of it belongs to one producer (0 as stated).
+    output of no listed country, `spread` what part of it belongs to one producer (0 as stated). `trade` and `traded` hold
+    the flows to the importers asked for; `has_trade` says of which minerals anybody's trade is stated.
     """
 
     inputs: Inputs
@@ -80,6 +81,7 @@ class Arrays:
     tonnes: Floats
     trade: pd.DataFrame
     traded: Floats
+    has_trade: NDArray[np.bool_]
     governance: Floats
     governance_six: Floats
     reliance: Floats
@@ -95,7 +97,7 @@ class Arrays:
     @property
     def draws(self) -> int:
         """Number of draws, 1 for the inputs as stated."""
-        return self.tonnes.shape[0]
+        return len(self.tonnes)
 
     @cached_property
     def stage_sums(self) -> Sums:
@@ -168,6 +170,14 @@ class Flows:
     inside: Floats
     stated: Floats
 
+    def by_partner(self, values: Floats) -> tuple[Ints, Ints, Floats]:
+        """Mineral and country of every partner, and values (D, partners) summed over its rows: a partner may sell under
+        several headings and to several members, and concentration is of partners."""
+        width = int(self.country.max(initial=0)) + 1
+        pairs, at = np.unique(self.mineral * width + self.country, return_inverse=True)
+        mineral, country = np.divmod(pairs, width)
+        return mineral, country, Sums(at.astype(np.int64), len(pairs))(values)
+
 
 def flows_of(arrays: Arrays, subject: Subject) -> Flows:
     """Imports of the subject from others; what its members sell one another is left out and returned as `inside`."""
@@ -206,14 +216,15 @@ def arrays_of(inputs: Inputs, draws: Sequence[int] = (), seed: int = 0, groups: 
     return arrays_for(inputs, [(i, frozenset(groups)) for i in draws] or [None], seed)
 
 
-def arrays_for(inputs: Inputs, rows: Sequence[Row], seed: int = 0) -> Arrays:
+def arrays_for(inputs: Inputs, rows: Sequence[Row], seed: int = 0, importers: Collection[str] | None = None) -> Arrays:
     """The inputs in any mixture of rows, so that a method runs once over all of them; begin with None: methods take what
-    is there and what is not from the first row.
+    is there and what is not from the first row. With `importers` only the flows to them are kept (a whole year of BACI
+    is fifteen times the bundled table); the draws are the same.
     """
     table = inputs.minerals[inputs.minerals["class"] != "other"]
     minerals = tuple(sorted(str(name) for name in table["mineral"]))
-    names = {c for key in ("production", "governance", "development") for c in getattr(inputs, key)["country"]}
-    countries = tuple(sorted({*map(str, names), *map(str, inputs.trade["exporter"])}))
+    names = {c for key in ("production", "governance", "development") for c in getattr(inputs, key)["country"].unique()}
+    countries = tuple(sorted({*map(str, names), *map(str, inputs.trade["exporter"].unique())}))
     m, c = ({name: k for k, name in enumerate(items)} for items in (minerals, countries))
     production = _production_rows(inputs, m, c)
     trade = inputs.trade[inputs.trade["mineral"].isin(m)]
@@ -222,9 +233,13 @@ def arrays_for(inputs: Inputs, rows: Sequence[Row], seed: int = 0) -> Arrays:
     )
     chance = _Chance(seed, tuple(rows))
     size = len(minerals)
+    has_trade = np.isin(np.arange(size), trade["m"].to_numpy())
+    kept = np.flatnonzero(trade["importer"].isin(importers).to_numpy()) if importers is not None else None
+    moved = np.exp(TRADED * chance.normal("trade", len(trade), kept))
+    trade = trade if kept is None else trade.iloc[kept]
     return Arrays(
         inputs, minerals, countries, production, _drawn_production(production, chance, size), trade,
-        trade["tonnes"].to_numpy(dtype=float) * np.exp(TRADED * chance.normal("trade", len(trade))),
+        trade["tonnes"].to_numpy(dtype=float) * moved, has_trade,
         _governance(inputs, c, chance, "political_stability"), _governance(inputs, c, chance, "wgi_mean_of_six"), _reliance(inputs, m, chance), _published(inputs, m, chance),
         _ranged(inputs.companion, "mineral", "share", m, chance.uniform("companion", size)),
         {
@@ -248,29 +263,31 @@ class _Chance:
         """Whether the group varies in any row."""
         return any(row is not None and group in row[1] for row in self.rows)
 
-    def normal(self, group: str, size: int) -> Floats:
-        """Standard normal (D, size), 0 where held."""
-        return self._fill(group, "normal", size, 0.0)
+    def normal(self, group: str, size: int, kept: Ints | None = None) -> Floats:
+        """Standard normal (D, size), 0 where held; with `kept` only those columns of it."""
+        return self._fill(group, "normal", size, 0.0, kept)
 
     def uniform(self, group: str, size: int, held: float = np.nan) -> Floats:
         """Uniform 0-1 (D, size); `held` (NaN: as stated) where the group is held."""
         return self._fill(group, "uniform", size, held)
 
-    def _fill(self, group: str, kind: str, size: int, held: float) -> Floats:
-        result = np.full((len(self.rows), size), held)
+    def _fill(self, group: str, kind: str, size: int, held: float, kept: Ints | None = None) -> Floats:
+        result = np.full((len(self.rows), size if kept is None else len(kept)), held)
         for k, row in enumerate(self.rows):
             if row is not None and group in row[1]:
                 key = (row[0], group, kind, size)
                 if key not in self._drawn:
                     sequence = np.random.SeedSequence(self.seed, spawn_key=(row[0], GROUPS.index(group)))
                     rng = np.random.default_rng(sequence)
-                    self._drawn[key] = rng.standard_normal(size) if kind == "normal" else rng.random(size)
+                    drawn = rng.standard_normal(size) if kind == "normal" else rng.random(size)
+                    self._drawn[key] = drawn if kept is None else drawn[kept]
                 result[k] = self._drawn[key]
         return result
 
 
 def _positions(names: pd.Series, at: dict[str, int]) -> Ints:
-    return np.array([at[str(name)] for name in names], dtype=np.int64)
+    codes, words = pd.factorize(names)
+    return np.asarray(np.array([at[str(word)] for word in words], dtype=np.int64)[codes])
 
 
 def _ints(values: pd.Series) -> Ints:

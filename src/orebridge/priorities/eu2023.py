@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from orebridge.priorities.arrays import STAGES, Arrays, Flows, flows_of
+from orebridge.priorities.arrays import STAGES, Arrays, Flows, Sums, flows_of
 from orebridge.priorities.method import ENOUGH, Raw, Yardstick, reasons, worse_stage
 from orebridge.priorities.subjects import Subject
 from orebridge.priorities.usgs2021 import family_highest
@@ -131,22 +131,21 @@ class Eu2023(Yardstick):
 
         Imports are those under the mineral's codes in both stages: trade is not told apart further.
         """
-        tonnes = np.nan_to_num(flows.tonnes)
-        names = np.array(arrays.minerals, dtype=object)[flows.mineral]
-        countries = np.array(arrays.countries, dtype=object)[flows.country]
+        mineral, country, tonnes = flows.by_partner(np.nan_to_num(flows.tonnes))
+        by_mineral = Sums(mineral, len(arrays.minerals))
+        names = np.array(arrays.minerals, dtype=object)[mineral]
+        countries = np.array(arrays.countries, dtype=object)[country]
         own = arrays.own_by_stage(subject)
-        bought = flows.by_mineral(tonnes)
-        has = np.isin(np.arange(len(arrays.minerals)), arrays.trade["m"].to_numpy())
+        bought = by_mineral(tonnes)
+        has = arrays.has_trade
         parts = []
         for s, stage in enumerate(STAGES):
             base = bought + own[:, :, s]
-            share = np.divide(
-                tonnes, base[:, flows.mineral], out=np.zeros_like(tonnes), where=base[:, flows.mineral] > 0
-            )
+            share = np.divide(tonnes, base[:, mineral], out=np.zeros_like(tonnes), where=base[:, mineral] > 0)
             t = _parameters(arrays, names, countries, np.full(len(names), stage))
-            total = flows.by_mineral(np.nan_to_num(share**2 * weight[:, flows.country] * t))
-            known = flows.by_mineral(share * ~np.isnan(weight[:, flows.country]))
-            scored = (known >= ENOUGH * flows.by_mineral(share)) & has & (base > 0)
+            total = by_mineral(np.nan_to_num(share**2 * weight[:, country] * t))
+            known = by_mineral(share * ~np.isnan(weight[:, country]))
+            scored = (known >= ENOUGH * by_mineral(share)) & has & (base > 0)
             parts.append(np.where(scored, total, np.nan))
         return np.stack(parts, axis=2), has
 
@@ -173,7 +172,7 @@ def net_import_reliance(arrays: Arrays, flows: Flows, subject: Subject) -> tuple
     bought = flows.by_mineral(np.nan_to_num(flows.tonnes))
     net = bought - flows.exports
     base = own_output(arrays, subject) + net
-    has = np.isin(np.arange(len(arrays.minerals)), arrays.trade["m"].to_numpy())
+    has = arrays.has_trade
     computed = np.divide(net, base, out=np.full_like(net, np.nan), where=base > 0)
     computed = np.where(net <= 0, np.where(bought + flows.exports > 0, 0.0, np.nan), np.clip(computed, 0, 1))
     computed = np.where(has, computed, np.nan)

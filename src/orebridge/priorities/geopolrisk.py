@@ -79,7 +79,7 @@ class GeoPolRisk(Yardstick):
             np.where(flows.weighed & ~unknown, 0.0, np.nan_to_num(flows.usd))[None, :]
         )[0]
         known = 1.0 - np.divide(lost, usd, out=np.zeros_like(usd), where=usd > 0)
-        has_trade = np.isin(np.arange(len(arrays.minerals)), arrays.trade["m"].to_numpy())
+        has_trade = arrays.has_trade
         has_output = total[0] > 0
         present = (has_output + 2 * has_trade * known) / 3
         score = np.where((present >= ENOUGH) & has_output & has_trade, index * risk, np.nan)

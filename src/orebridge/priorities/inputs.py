@@ -6,8 +6,10 @@ nobody states has no row, a flow without a weight has NaN tonnes, and no method 
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, fields
+from typing import cast
 
 import numpy as np
 import pandas as pd
@@ -70,6 +72,33 @@ def _none() -> pd.DataFrame:
 
 
 @dataclass(frozen=True)
+class Origin:
+    """Where one frame of the inputs came from, when it could have come from a workspace.
+
+    `editions` of the workspace that gave its `rows` (none: nothing of it was there), and the names of what the bundled
+    tables give because it was not there.
+    """
+
+    frame: str
+    title: str
+    editions: tuple[str, ...]
+    rows: int
+    bundled: tuple[str, ...]
+
+    @property
+    def imported(self) -> str:
+        """`trade: 48,056 rows (baci@V202601)`, empty where nothing was."""
+        return f"{self.title}: {self.rows:,} rows ({', '.join(self.editions)})" if self.editions else ""
+
+    def missing(self, most: int = 12) -> str:
+        """What is bundled instead, the first names of it: `output by country: cobalt (refining), mica (mine) and 3 more`."""
+        if not self.bundled:
+            return ""
+        more = len(self.bundled) - most
+        return f"{self.title}: {', '.join(self.bundled[:most])}" + (f" and {more} more" if more > 0 else "")
+
+
+@dataclass(frozen=True)
 class Inputs:
     """Frames of one year; see `COLUMNS`. Raises TableErrors for a frame that lacks a column or holds text as number.
 
@@ -101,6 +130,9 @@ class Inputs:
     losses_absent: str = ""
     vintage: str = ""
     version: str = ""
+    #: The workspace that was laid over the bundled tables, and what each gave; empty where there is none.
+    workspace: str = ""
+    origins: tuple[Origin, ...] = ()
 
     def __post_init__(self) -> None:
         faults: list[str] = []
@@ -112,14 +144,26 @@ class Inputs:
         if self.minerals.empty:
             object.__setattr__(self, "minerals", _named_minerals(self))
 
-    def replace(self, **frames: object) -> Inputs:
-        """The same inputs with other frames."""
-        values = {item.name: getattr(self, item.name) for item in fields(self)}
-        return Inputs(**{**values, **frames})
+    def replace(self, **changes: object) -> Inputs:
+        """The same inputs with other frames; only those are checked. Raises TypeError for a name that is no field."""
+        known = {item.name for item in fields(self)}
+        if unknown := sorted(set(changes) - known):
+            raise TypeError(f"inputs have no {', '.join(unknown)}.")
+        made = copy.copy(self)
+        faults: list[str] = []
+        for name, value in changes.items():
+            columns = COLUMNS.get(name)
+            fitted = value if columns is None else _fitted(name, cast(pd.DataFrame, value), columns, faults)
+            object.__setattr__(made, name, fitted)
+        if faults:
+            raise TableErrors(faults)
+        if made.minerals.empty:
+            object.__setattr__(made, "minerals", _named_minerals(made))
+        return made
 
     def known_importers(self) -> tuple[str, ...]:
         """Countries whose imports are stated."""
-        return tuple(sorted(set(self.trade["importer"])))
+        return tuple(sorted(map(str, self.trade["importer"].unique())))
 
 
 def _fitted(name: str, frame: pd.DataFrame, columns: tuple[str, ...], faults: list[str]) -> pd.DataFrame:
@@ -135,7 +179,8 @@ def _fitted(name: str, frame: pd.DataFrame, columns: tuple[str, ...], faults: li
             done[column] = pd.Series(np.full(len(frame), np.nan) if numeric else [""] * len(frame), index=frame.index)
         elif numeric:
             values = pd.to_numeric(frame[column], errors="coerce").astype(float)
-            wrong = values.isna() & frame[column].notna() & (frame[column].astype(str) != "")
+            empty = values.isna()
+            wrong = empty & frame[column].notna() & (frame[column].astype(str) != "") if empty.any() else empty
             if wrong.any():
                 faults.append(f"inputs {name}, {column}: {frame.loc[wrong, column].iloc[0]!r} is not a number.")
             if np.isinf(values.to_numpy()).any():
@@ -192,7 +237,7 @@ def bundled_inputs(world: World | None = None, year: int = BUNDLED_YEAR) -> Inpu
         trade_parameters=world.facts("trade_parameters").rename(columns={"value": "factor"}),
         outlook=world.facts("supply_outlook").rename(columns={"value": "tonnes"}),
         demand=world.facts("demand_outlook").rename(columns={"value": "tonnes"}),
-        passages=_passages(world),
+        passages=passages_of(world, world.facts("mineral_trade")),
         probabilities=world.facts("shock_probabilities").rename(columns={"value": "share"}),
         vintage=_vintage(world, year), version=world.version,
     )  # fmt: skip
@@ -218,14 +263,14 @@ def _trade(world: World) -> pd.DataFrame:
     return frame.assign(hs=frame["mineral"].map(codes).fillna(""))
 
 
-def _passages(world: World) -> pd.DataFrame:
-    """Sea passages between the countries of the trade table, by the routes of the world; pairs without a route are absent."""
+def passages_of(world: World, trade: pd.DataFrame) -> pd.DataFrame:
+    """Sea passages between importers and exporters of a trade table, by the routes of the world; pairs without are absent."""
     zone = {row["country"]: row["zone"] for row in world.records("transit_zones")}
     routes: dict[tuple[str, str], str] = {}
     for row in world.records("transit"):
         routes[row["origin"], row["destination"]] = row["chokepoints"]
         routes.setdefault((row["destination"], row["origin"]), row["chokepoints"])
-    pairs = world.facts("mineral_trade")[["importer", "exporter"]].drop_duplicates()
+    pairs = trade[["importer", "exporter"]].drop_duplicates()
     rows = []
     for importer, exporter in pairs.itertuples(index=False):
         near, far = zone.get(importer, ""), zone.get(exporter, "")

@@ -75,7 +75,7 @@ def rank(
     uses its own seed, so more draws only add to fewer. A `bench` may be shared between subjects.
     """
     weigh = checked_weights(weights, methods)
-    bench = bench if bench is not None else bench_of(inputs, methods, draws, seed)
+    bench = bench if bench is not None else bench_of(inputs, methods, draws, seed, subject.members)
     arrays = bench.arrays
     keep = ranked(inputs, arrays.minerals)
     raws = {m.name: m.core(arrays, subject) for m in methods}
@@ -111,13 +111,20 @@ class Bench:
         return slice(first, first + PROBES)
 
 
-def bench_of(inputs: Inputs, methods: Sequence[Method], draws: int = DRAWS, seed: int = 0) -> Bench:
-    """The rows for ranking by these methods; groups that none of them reads are left out."""
+def bench_of(
+    inputs: Inputs,
+    methods: Sequence[Method],
+    draws: int = DRAWS,
+    seed: int = 0,
+    importers: Collection[str] | None = None,
+) -> Bench:
+    """The rows for ranking by these methods; groups that none of them reads are left out, and flows to others than
+    `importers`."""
     needs = {name for method in methods for name in method.needs}
     groups = tuple(g for g in GROUPS if needs.intersection(READS[g]))
     rows: list[Row] = [None, *((i, frozenset(GROUPS)) for i in range(draws))]
     rows += [(i, frozenset({group})) for group in groups for i in range(PROBES)]
-    return Bench(arrays_for(inputs, rows, seed), draws, groups)
+    return Bench(arrays_for(inputs, rows, seed, importers), draws, groups)
 
 
 def ranked(inputs: Inputs, minerals: Sequence[str]) -> np.ndarray:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -62,13 +62,14 @@ class Priorities:
         frame = pd.concat({r.subject.label: r.table.set_index("mineral")["rank"] for r in self.rankings}, axis=1)
         labels = self.rankings[0].table.set_index("mineral")["label"]
         spread = (frame.max(axis=1) - frame.min(axis=1)).where(frame.notna().all(axis=1))
-        order = spread.dropna().sort_values(ascending=False, kind="stable").index[:count]
+        order = spread[spread > 0].sort_values(ascending=False, kind="stable").index[:count]
         return frame.loc[order].assign(label=labels.reindex(order)).reset_index()
 
     def to_dict(self) -> dict[str, Any]:
         """Everything as plain values; absent figures are null."""
         return {
             "year": self.inputs.year, "vintage": self.inputs.vintage, "data_version": self.inputs.version,
+            "workspace": self.inputs.workspace, "origins": [asdict(origin) for origin in self.inputs.origins],
             "notes": list(self.notes), "weights": dict(self.weights),
             "methods": [
                 {"name": m.name, "title": m.title, "citation": m.citation, "unit": m.unit, "higher_is_worse": m.higher_is_worse}
@@ -137,13 +138,19 @@ def priorities(
     notes: list[str] = []
     if given is None or given.losses.empty:
         inputs = _losses(inputs, subjects, chosen, folder, overlay, again, note)
-    unknown = [c for s in subjects for c in s.members if c not in inputs.known_importers()]
+    importers = inputs.known_importers()
+    unknown = [c for s in subjects for c in s.members if c not in importers]
     for code in sorted(set(unknown)):
         notes.append(
             f"no imports of {code} in these tables: methods that need trade have no score; import BACI for it."
         )
+    unlisted = sorted(
+        {*inputs.production["mineral"].unique(), *inputs.trade["mineral"].unique()} - {*inputs.minerals["mineral"]}
+    )
+    if unlisted:
+        notes.append(f"{', '.join(unlisted)}: imported, but not in the table of minerals, so not ranked.")
     note("ranking")
-    bench = bench_of(inputs, chosen, draws, seed)
+    bench = bench_of(inputs, chosen, draws, seed, {code for s in subjects for code in s.members})
     rankings = tuple(rank(inputs, s, chosen, weigh, draws, seed, bench) for s in subjects)
     for method in chosen:
         if all(r.scores[method.name]["score"].isna().all() for r in rankings):

@@ -151,6 +151,7 @@ def _content(response: Response) -> dict[str, Any]:
         "remedies": content.worded_rows(response.remedies, response),
         "marginal": content.marginal_words(response),
         "chain": labels.chain(chain),
+        "hinge_chains": and_list(labels.chain(c) for c in response.hinge_chains),
         "path": and_list(labels.commodity(c) for c in critical_path(response, chain)),
         "routes": _routes(response, trail, labels, chain),
         "off_map": and_list(country_name(c) for c in off_the_map(response)),
@@ -168,7 +169,7 @@ def _content(response: Response) -> dict[str, Any]:
 def _modelled_to(response: Response) -> str:
     frame = response.world.tables["chains"]
     own = frame[frame["chain"].isin(response.chains)]
-    return "; ".join(f"{row.label} to {row.modelled_to}" for row in own.itertuples())
+    return "; ".join(f"{row['label']} to {row['modelled_to']}" for row in own.to_dict("records"))
 
 
 def _shocks(response: Response) -> list[dict[str, Any]]:
@@ -208,13 +209,13 @@ def _shortages(response: Response, trail: Trail) -> list[dict[str, Any]]:
 def _split(response: Response) -> list[dict[str, str]]:
     return [
         {
-            "member": country_name(str(r.member)),
-            **{k: content.money(float(getattr(r, k))) for k in ("alone", "joint", "saved", "share")},
+            "member": country_name(str(r["member"])),
+            **{k: content.money(float(r[k])) for k in ("alone", "joint", "saved", "share")},
             "payment": "not computed"
-            if math.isnan(r.payment)
-            else f"{'receives' if r.payment > 0 else 'pays'} {content.money(abs(r.payment))}",
+            if math.isnan(r["payment"])
+            else f"{'receives' if r['payment'] > 0 else 'pays'} {content.money(abs(r['payment']))}",
         }
-        for r in split(response).itertuples()
+        for r in split(response).to_dict("records")
     ]
 
 
@@ -271,15 +272,16 @@ def _by_kind(rows: list[dict[str, Any]]) -> list[tuple[str, list[dict[str, Any]]
 
 def _routes(response: Response, trail: Trail, labels: Labels, chain: str) -> list[dict[str, Any]]:
     rows = []
-    for row in shipments(response, response.best, chain).head(60).itertuples():
-        known = trail.shipment(str(row.commodity), str(row.origin), str(row.destination))
+    for row in shipments(response, response.best, chain).head(60).to_dict("records"):
+        commodity, origin, destination = str(row["commodity"]), str(row["origin"]), str(row["destination"])
+        known = trail.shipment(commodity, origin, destination)
         rows.append(
             {
-                "commodity": labels.commodity(str(row.commodity)),
-                "way": f"{country_name(str(row.origin))} to {country_name(str(row.destination))}",
-                "plan": content.tonnes(row.tonnes),
-                "base": content.tonnes(row.base),
-                "change": f"{content.tonnes(row.tonnes - row.base)}",
+                "commodity": labels.commodity(commodity),
+                "way": f"{country_name(origin)} to {country_name(destination)}",
+                "plan": content.tonnes(row["tonnes"]),
+                "base": content.tonnes(row["base"]),
+                "change": f"{content.tonnes(row['tonnes'] - row['base'])}",
                 "anchor": known.anchor if known else "",
                 "confidence": known.confidence if known else "",
             }
@@ -338,7 +340,7 @@ def _sources(response: Response, trail: Trail) -> list[dict[str, Any]]:
         used.setdefault(shock.source, 0)
     frame = response.world.tables["sources"].fillna("")
     return [
-        {**row, "count": used[row["source"]]}
+        {**{str(column): cell for column, cell in row.items()}, "count": used[row["source"]]}
         for row in frame.sort_values("source").to_dict("records")
         if row["source"] in used
     ]

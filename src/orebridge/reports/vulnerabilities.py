@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import html
 import json
+from collections.abc import Hashable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -43,9 +45,7 @@ def section(found: Vulnerabilities) -> Section:
             f"What use of {Labels.of(found.world).commodity(product)} in {in_words(member)} rests on, by {MIXED_WORDS.get(mineral, mineral)}: "
             "shares of the use. Red: from the country outside the alliance that makes most of the first stage; green: from members."
         )
-        figures.append(
-            (f"upstream-{number}", words, lambda m=member, p=product, q=mineral: charts.upstream(found, m, p, q))
-        )
+        figures.append((f"upstream-{number}", words, partial(charts.upstream, found, member, product, mineral)))
     if len(found.tables["host_cuts"]):
         figures.append(("host_cuts", "By-products against cuts in their host metals.", lambda: charts.host_cuts(found)))
     return Section(
@@ -171,7 +171,7 @@ def _hits(found: Vulnerabilities, title: str, kinds: tuple[str, ...], lumps: boo
     return Table(title, columns, cells, ("worst hit",))
 
 
-def _short_of(row: dict[str, object], labels: Labels) -> str:
+def _short_of(row: Mapping[Hashable, object], labels: Labels) -> str:
     if not row["worst_member"] or not float(str(row["planned_t"])) > 0:
         return "stock only"
     return f"{row['worst_member']} {labels.commodity(str(row['worst_product']))} {percent(float(str(row['worst_product_share'])))}"
