@@ -196,14 +196,10 @@ class Writing:
         self._counts: dict[int, int] = {}
         self._part_of: dict[int, int] = {}
         self._named: dict[int, tuple[str, str, int]] = {}
-        found = self.connection.execute(
-            "SELECT (SELECT coalesce(max(id), 0) FROM vintages), (SELECT coalesce(max(file), 0) FROM files)"
-        ).fetchall()
-        self._last_id, self._last_file = (int(number) for number in found[0])
-        earlier = self.connection.execute(
-            "SELECT part, id FROM vintages WHERE source = ? AND vintage = ?", [about.source, about.vintage]
-        ).fetchall()
-        self._earlier = {str(part): int(number) for part, number in earlier}
+        held = self.connection.execute("SELECT id, part, source, vintage FROM vintages").fetchall()
+        self._last_id = max((int(row[0]) for row in held), default=0)
+        self._earlier = {str(row[1]): int(row[0]) for row in held if row[2:] == (about.source, about.vintage)}
+        self._last_file = int(self.connection.execute("SELECT max(file) FROM files").fetchall()[0][0] or 0)
         self.rows = 0
         self.files: list[int] = []
 
@@ -325,19 +321,21 @@ def open_workspace(path: Path | None = None, *, writing: bool = False) -> Iterat
         connection.close()
 
 
+def _made() -> str:
+    """The tables of a new workspace, in one transaction and one statement."""
+    tables = dict(_RECORDS)
+    for name, typed in TABLES.items():
+        tables[name] = ", ".join(["file INTEGER", "row INTEGER", *(f"{column} {kind}" for column, kind in typed.items())])
+    made = "".join(f"CREATE TABLE {name} ({columns}); " for name, columns in tables.items())
+    return f"BEGIN TRANSACTION; {made}INSERT INTO about VALUES ({VERSION}); COMMIT"
+
+
 def _prepare(connection: duckdb.DuckDBPyConnection, file: Path, fresh: bool) -> None:
     import duckdb
 
     try:
         if fresh:
-            connection.execute("BEGIN TRANSACTION")
-            for name, columns in _RECORDS.items():
-                connection.execute(f"CREATE TABLE {name} ({columns})")
-            for name, typed in TABLES.items():
-                parts = ", ".join(f"{column} {kind}" for column, kind in typed.items())
-                connection.execute(f"CREATE TABLE {name} (file INTEGER, row INTEGER, {parts})")
-            connection.execute("INSERT INTO about VALUES (?)", [VERSION])
-            connection.execute("COMMIT")
+            connection.execute(_made())
         found = connection.execute("SELECT version FROM about").fetchall()
     except duckdb.Error as error:
         raise WorkspaceError(f"{file}: a DuckDB file, but no workspace of ours ({_first_line(error)}).") from error

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import csv
 import io
+import os
 import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
@@ -35,7 +36,8 @@ FILE = re.compile(r"baci_hs(\d\d)_y(\d{4})_v(\w+)\.csv")
 HEADER = ["t", "i", "j", "k", "v", "q"]
 NOMENCLATURE = "92"
 FLUSH_ROWS = 200_000
-WORKERS = 2
+#: Beside the thread that reads and the one that hashes; on two processors a second one would only get in their way.
+WORKERS = 1 if (os.cpu_count() or 1) < 4 else 2
 
 
 def read(given: Opened, side: SideFiles, wish: Wish, note: Note, limits: Limits) -> Reading:

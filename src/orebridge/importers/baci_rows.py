@@ -22,8 +22,9 @@ from numpy.typing import NDArray
 from orebridge.errors import ImportRefused
 from orebridge.importers.opening import Stream
 
-#: Small enough that a block and what is computed from it stay in the processor's cache.
-BLOCK = 1 << 18
+#: Small enough that a block and what is computed from it stay in the processor's cache, large enough that threads seldom
+#: wait for one another.
+BLOCK = 1 << 19
 #: Longest line that is carried from one block to the next.
 LONGEST = 1 << 16
 FIELDS = 6
