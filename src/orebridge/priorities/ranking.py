@@ -302,7 +302,11 @@ def flips(ranking: Ranking, first: str, second: str) -> pd.DataFrame:
     `flips_at` is NaN where no weight of 0 or more does it. Exact: the overall scores are ratios linear in each weight.
     Raises UnknownLabel for a mineral that has no overall rank.
     """
-    places = {m.name: _stated_places(ranking, m) for m in ranking.methods}
+    return _flips(ranking, {m.name: _stated_places(ranking, m) for m in ranking.methods}, first, second)
+
+
+def _flips(ranking: Ranking, places: Mapping[str, Mapping[str, float]], first: str, second: str) -> pd.DataFrame:
+    """`flips` with the places under every method at hand."""
     for name in (first, second):
         row = ranking.table[ranking.table["mineral"] == name]
         if row.empty or not np.isfinite(float(row["rank"].iloc[0])):
@@ -352,9 +356,10 @@ def _flip(
 def closest_flips(ranking: Ranking, count: int = 3) -> pd.DataFrame:
     """Neighbours among the first ranks whose order hangs on the smallest change of one weight: `first, second, method, weight, flips_at`."""
     order = ranking.table[ranking.table["rank"].notna()]["mineral"].tolist()[: TOP + 2]
+    places = {m.name: _stated_places(ranking, m) for m in ranking.methods}
     rows = []
     for first, second in pairwise(order):
-        found = flips(ranking, first, second).dropna(subset=["flips_at"])
+        found = _flips(ranking, places, first, second).dropna(subset=["flips_at"])
         if len(found):
             change = (np.log1p(found["flips_at"]) - np.log1p(found["weight"])).abs()
             best = found.loc[change.idxmin()]
