@@ -132,7 +132,8 @@ def geopolrisk(
     headings = pa.table({"hs": [hs for hs, _ in rows], "mineral": [mineral for _, mineral in rows]})
     governance = _numbers(files.of("world-bank-governance", chosen.get("world-bank-governance")))
     last = space.connection.execute(
-        f"SELECT max(year) FROM governance WHERE file IN ({governance}) AND year <= ?", [year if scores is None else scores]
+        f"SELECT max(year) FROM governance WHERE file IN ({governance}) AND year <= ?",
+        [year if scores is None else scores],
     ).fetchall()[0][0]
     sql = _GEOPOLRISK.format(
         series=_series(files, chosen, year if output is None else output), governance=governance,

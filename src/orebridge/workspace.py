@@ -325,7 +325,9 @@ def _made() -> str:
     """The tables of a new workspace, in one transaction and one statement."""
     tables = dict(_RECORDS)
     for name, typed in TABLES.items():
-        tables[name] = ", ".join(["file INTEGER", "row INTEGER", *(f"{column} {kind}" for column, kind in typed.items())])
+        tables[name] = ", ".join(
+            ["file INTEGER", "row INTEGER", *(f"{column} {kind}" for column, kind in typed.items())]
+        )
     made = "".join(f"CREATE TABLE {name} ({columns}); " for name, columns in tables.items())
     return f"BEGIN TRANSACTION; {made}INSERT INTO about VALUES ({VERSION}); COMMIT"
 

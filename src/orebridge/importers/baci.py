@@ -88,9 +88,7 @@ def _read_csv(
 class _YearFile:
     """One year's CSV; `line` is the number of the next line in the file (the header is line 1)."""
 
-    def __init__(
-        self, member: Member, year: int, codes: Codes, known: baci_rows.Wanted | None, limits: Limits
-    ) -> None:
+    def __init__(self, member: Member, year: int, codes: Codes, known: baci_rows.Wanted | None, limits: Limits) -> None:
         self.member, self.year, self.codes, self.known, self.limits = member, year, codes, known, limits
         self.wanted = baci_rows.wanted_codes(codes.headings)
         self.line, self.kept = 2, 0

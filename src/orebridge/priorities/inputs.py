@@ -152,9 +152,9 @@ class Inputs:
         made = copy.copy(self)
         faults: list[str] = []
         for name, value in changes.items():
-            if name in COLUMNS:
-                value = _fitted(name, cast(pd.DataFrame, value), COLUMNS[name], faults)
-            object.__setattr__(made, name, value)
+            frame = name in COLUMNS
+            fit = _fitted(name, cast(pd.DataFrame, value), COLUMNS[name], faults) if frame else value
+            object.__setattr__(made, name, fit)
         if faults:
             raise TableErrors(faults)
         if made.minerals.empty:

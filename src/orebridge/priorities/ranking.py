@@ -227,7 +227,7 @@ def _table(
     there = np.isfinite(ranks)
     used = [name for name in raws if weights[name] > 0 and np.isfinite(places[name]).any()]
     present = np.array([[raws[n].present[k] for k in keep] for n in used]) if used else np.zeros((1, len(keep)))
-    best, worst = _extremes({n: places[n][0] for n in used})
+    best, worst = _extremes({n: places[n][0] for n in used}, len(keep))
     return pd.DataFrame({
         "mineral": names, "label": [str(labels.get(n, n)) for n in names], "score": overall[0], "rank": ranks,
         "rank_low": np.where(there, np.fmin(low, ranks), np.nan), "rank_high": np.where(there, np.fmax(high, ranks), np.nan),
@@ -235,11 +235,10 @@ def _table(
     })  # fmt: skip
 
 
-def _extremes(places: Mapping[str, Floats]) -> tuple[list[str], list[str]]:
+def _extremes(places: Mapping[str, Floats], size: int) -> tuple[list[str], list[str]]:
     """For each mineral the method under which it is worst placed, and best."""
     high: list[str] = []
     low: list[str] = []
-    size = len(next(iter(places.values()))) if places else 0
     for k in range(size):
         known = {name: float(values[k]) for name, values in places.items() if np.isfinite(values[k])}
         high.append(max(known, key=lambda n: known[n]) if known else "")

@@ -42,7 +42,9 @@ class Priorities:
 
         Judged by place (rank over the number ranked), among minerals that at least three methods score.
         """
-        ranks = {m.name: ranking.scores[m.name].set_index("mineral")["rank"].dropna().to_dict() for m in ranking.methods}
+        ranks = {
+            m.name: ranking.scores[m.name].set_index("mineral")["rank"].dropna().to_dict() for m in ranking.methods
+        }
         rows = []
         for mineral, label in zip(ranking.table["mineral"], ranking.table["label"], strict=True):
             found = []
@@ -142,7 +144,9 @@ def priorities(
         notes.append(
             f"no imports of {code} in these tables: methods that need trade have no score; import BACI for it."
         )
-    unlisted = sorted({*inputs.production["mineral"].unique(), *inputs.trade["mineral"].unique()} - {*inputs.minerals["mineral"]})
+    unlisted = sorted(
+        {*inputs.production["mineral"].unique(), *inputs.trade["mineral"].unique()} - {*inputs.minerals["mineral"]}
+    )
     if unlisted:
         notes.append(f"{', '.join(unlisted)}: imported, but not in the table of minerals, so not ranked.")
     note("ranking")

@@ -49,6 +49,8 @@ def lines_of(result: Priorities, shown: int = SHOWN) -> list[str]:
 
 def _subject(ranking: Ranking, shown: int) -> list[str]:
     table = ranking.table[ranking.table["rank"].notna()].head(shown)
+    if table.empty:
+        return [ranking.subject.words, "No mineral has a score under these methods; the notes below say why."]
     ranks = {name: frame.set_index("mineral")["rank"] for name, frame in ranking.scores.items()}
     used = [m.name for m in ranking.methods if ranks[m.name].notna().any()]
     several = len([n for n in used if ranking.weights[n] > 0]) > 1
@@ -90,6 +92,11 @@ def _agreement(result: Priorities) -> list[str]:
         return ["No two methods that both score ten minerals: nothing to compare."]
     title = {m.name: m.title for m in result.methods}
     first, last = known.iloc[0], known.iloc[-1]
+    if len(known) == 1:
+        return _wrapped(
+            f"Agreement for {ranking.subject.words}: Kendall's tau {first['tau']:.2f} between {title[first['method']]} and "
+            f"{title[first['other']]}, over {first['minerals']} minerals (1 same order, 0 unrelated)."
+        )
     text = (
         f"Agreement for {ranking.subject.words}: Kendall's tau {known['tau'].mean():.2f} on average of {len(known)} pairs of methods with ten minerals in common "
         f"(1 same order, 0 unrelated). Closest: {title[last['method']]} and {title[last['other']]} ({last['tau']:.2f}); "
@@ -99,7 +106,7 @@ def _agreement(result: Priorities) -> list[str]:
     differing = [
         f"{label} ({SHORT[a]} {_rank(x)}, {SHORT[b]} {_rank(y)})" for label, a, x, b, y in result.differing(ranking)
     ]
-    return [*lines, *_wrapped(f"They differ most on {and_list(differing)}.")]
+    return [*lines, *(_wrapped(f"They differ most on {and_list(differing)}.") if differing else [])]
 
 
 def _between(result: Priorities) -> list[str]:
@@ -120,17 +127,25 @@ def _flips(result: Priorities) -> list[str]:
     if result.flip:
         first, second = (label[name] for name in result.flip)
         found = result.changed.dropna(subset=["flips_at"])
-        parts = [f"{SHORT.get(r.method, r.method)} at {r.flips_at:.2f} (now {r.weight:g})" for r in found.itertuples()]
+        parts = [
+            f"{SHORT.get(r.method, r.method)} at {_weight(r.flips_at)} (now {r.weight:g})" for r in found.itertuples()
+        ]
         what = f"by weighing {and_list(parts)}" if parts else "under no single weight"
         lines += _wrapped(f"{first} and {second} change places {what}, the other weights as they are.")
     found = closest_flips(ranking)
     parts = [
-        f"{label[r.first]} and {label[r.second]} ({SHORT.get(r.method, r.method)} {r.weight:g} to {r.flips_at:.2f})"
+        f"{label[r.first]} and {label[r.second]} ({SHORT.get(r.method, r.method)} {r.weight:g} to {_weight(r.flips_at)})"
         for r in found.itertuples()
     ]
     if parts:
         lines += _wrapped(f"Order that hangs on a small change of one weight: {and_list(parts)}.")
     return lines or ["No change of one weight flips neighbours among the first."]
+
+
+def _weight(value: object) -> str:
+    """Two digits after the point, or as many as tell it from one: a flip at 1.0004 is not at 1.00."""
+    number = float(str(value))
+    return f"{number:.2f}" if f"{number:.2f}" != "1.00" else f"{number:.4f}"
 
 
 def _points(points: pd.DataFrame) -> list[str]:
