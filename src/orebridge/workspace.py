@@ -171,7 +171,9 @@ class Workspace:
 
         self.connection.execute("BEGIN TRANSACTION")
         try:
-            yield Writing(self, about)
+            writing = Writing(self, about)
+            yield writing
+            writing.finish()
             self.connection.execute("COMMIT")
         except BaseException as error:
             # A connection that broke has nothing to roll back; what was committed before stands either way.
@@ -186,67 +188,52 @@ class Workspace:
 
 
 class Writing:
-    """The one transaction that writes a vintage."""
+    """The one transaction that writes a vintage. What it says of itself is written last (`finish`): few statements."""
 
     def __init__(self, workspace: Workspace, about: About) -> None:
         self.connection, self.about = workspace.connection, about
         self._ids: dict[str, int] = {}
         self._counts: dict[int, int] = {}
         self._part_of: dict[int, int] = {}
+        self._named: dict[int, tuple[str, str, int]] = {}
+        held = self.connection.execute("SELECT id, part, source, vintage FROM vintages").fetchall()
+        self._last_id = max((int(row[0]) for row in held), default=0)
+        self._earlier = {str(row[1]): int(row[0]) for row in held if row[2:] == (about.source, about.vintage)}
+        self._last_file = int(self.connection.execute("SELECT max(file) FROM files").fetchall()[0][0] or 0)
         self.rows = 0
         self.files: list[int] = []
 
-    def _remove(self, part: str) -> None:
-        """Take away what an earlier import of this part left."""
-        found = self.connection.execute(
-            "SELECT id FROM vintages WHERE source = ? AND vintage = ? AND part = ?",
-            [self.about.source, self.about.vintage, part],
-        ).fetchall()
-        for (old,) in found:
-            for table in TABLES:
-                self.connection.execute(
-                    f"DELETE FROM {table} WHERE file IN (SELECT file FROM files WHERE vintage_id = ?)", [old]
-                )
-            for table in ("files", "left_out", "corrected"):
-                self.connection.execute(f"DELETE FROM {table} WHERE vintage_id = ?", [old])
-            self.connection.execute("DELETE FROM vintages WHERE id = ?", [old])
+    def _remove(self, old: int) -> None:
+        """Take away what an earlier import left of a part."""
+        for table in TABLES:
+            self.connection.execute(
+                f"DELETE FROM {table} WHERE file IN (SELECT file FROM files WHERE vintage_id = ?)", [old]
+            )
+        for table in ("files", "left_out", "corrected"):
+            self.connection.execute(f"DELETE FROM {table} WHERE vintage_id = ?", [old])
+        self.connection.execute("DELETE FROM vintages WHERE id = ?", [old])
 
     def part(self, part: str) -> int:
         """The id of a part; at first use what an earlier import left of it is taken away."""
         if part not in self._ids:
-            self._remove(part)
-            new = self._next("vintages", "id")
-            now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
-            about = self.about
-            self.connection.execute(
-                "INSERT INTO vintages VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0)",
-                [
-                    new,
-                    about.source,
-                    about.vintage,
-                    part,
-                    about.title,
-                    about.publisher,
-                    about.url,
-                    about.licence,
-                    about.confidence,
-                    now,
-                ],
-            )
-            self._ids[part] = new
+            if part in self._earlier:
+                self._remove(self._earlier.pop(part))
+            self._last_id += 1
+            self._ids[part] = self._last_id
         return self._ids[part]
 
     def file(self, part: str, name: str) -> int:
         """The id of a new file of a part; its hash is set by `read` when all of it was read."""
-        new = self._next("files", "file")
-        self.connection.execute("INSERT INTO files VALUES (?, ?, ?, '', 0)", [new, self.part(part), name])
+        self._last_file += 1
+        new = self._last_file
+        self._part_of[new] = self.part(part)
+        self._named[new] = (name, "", 0)
         self.files.append(new)
-        self._part_of[new] = self._ids[part]
         return new
 
     def read(self, file: int, sha256: str, size: int) -> None:
         """Note hash and bytes of a file."""
-        self.connection.execute("UPDATE files SET sha256 = ?, bytes = ? WHERE file = ?", [sha256, size, file])
+        self._named[file] = (self._named[file][0], sha256, size)
 
     def add(self, table: str, file: int, rows: pa.Table) -> None:
         """Append rows (with `row` and the table's columns, in any order)."""
@@ -267,9 +254,12 @@ class Writing:
             return []
         keys = ", ".join(KEYS[table])
         files = ", ".join(str(file) for file in self.files)
+        repeated = f"FROM {table} WHERE file IN ({files}) GROUP BY {keys} HAVING count(*) > 1"
+        # Which rows they are is asked only if there are any: collecting them for every key costs five times as much.
+        if not self.connection.execute(f"SELECT 1 {repeated} LIMIT 1").fetchall():
+            return []
         found = self.connection.execute(
-            f"SELECT {keys}, list(DISTINCT row ORDER BY row) FROM {table} WHERE file IN ({files}) "
-            f"GROUP BY {keys} HAVING count(*) > 1 ORDER BY {keys} LIMIT {most}"
+            f"SELECT {keys}, list(DISTINCT row ORDER BY row) {repeated} ORDER BY {keys} LIMIT {most}"
         ).fetchall()
         return [
             f"{table}: {', '.join(f'{k} {v}' for k, v in zip(KEYS[table], row, strict=False))} stands more than once "
@@ -280,20 +270,27 @@ class Writing:
     def notes(
         self, left_out: Mapping[tuple[str, str, str], int], corrected: Iterable[tuple[str, str, str, str]]
     ) -> None:
-        """What was left out and corrected, kept with the first part; and the number of rows of each part."""
+        """What was left out and corrected, kept with the first part."""
         first = next(iter(self._ids.values()))
-        for (kind, published, reason), count in left_out.items():
-            self.connection.execute(
-                "INSERT INTO left_out VALUES (?, ?, ?, ?, ?)", [first, kind, published, reason, count]
-            )
-        for row in corrected:
-            self.connection.execute("INSERT INTO corrected VALUES (?, ?, ?, ?, ?)", [first, *row])
-        for number, count in self._counts.items():
-            self.connection.execute("UPDATE vintages SET rows = ? WHERE id = ?", [count, number])
+        self._insert("left_out", [(first, *names, count) for names, count in left_out.items()])
+        self._insert("corrected", [(first, *row) for row in corrected])
 
-    def _next(self, table: str, column: str) -> int:
-        found = self.connection.execute(f"SELECT coalesce(max({column}), 0) + 1 FROM {table}").fetchall()
-        return int(found[0][0])
+    def finish(self) -> None:
+        """The parts with their number of rows, and the files with their hashes."""
+        about = self.about
+        now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
+        common = (about.title, about.publisher, about.url, about.licence, about.confidence, now)
+        self._insert("vintages", [
+            (number, about.source, about.vintage, part, *common, self._counts.get(number, 0)) for part, number in self._ids.items()
+        ])  # fmt: skip
+        self._insert("files", [(file, self._part_of[file], *named) for file, named in self._named.items()])
+
+    def _insert(self, table: str, rows: Sequence[tuple[object, ...]]) -> None:
+        """Rows of a table of records, a thousand in one statement."""
+        for at in range(0, len(rows), 1000):
+            some = rows[at : at + 1000]
+            marks = ", ".join(f"({', '.join('?' for _ in row)})" for row in some)
+            self.connection.execute(f"INSERT INTO {table} VALUES {marks}", [cell for row in some for cell in row])
 
 
 @contextmanager
@@ -324,19 +321,23 @@ def open_workspace(path: Path | None = None, *, writing: bool = False) -> Iterat
         connection.close()
 
 
+def _made() -> str:
+    """The tables of a new workspace, in one transaction and one statement."""
+    tables = dict(_RECORDS)
+    for name, typed in TABLES.items():
+        tables[name] = ", ".join(
+            ["file INTEGER", "row INTEGER", *(f"{column} {kind}" for column, kind in typed.items())]
+        )
+    made = "".join(f"CREATE TABLE {name} ({columns}); " for name, columns in tables.items())
+    return f"BEGIN TRANSACTION; {made}INSERT INTO about VALUES ({VERSION}); COMMIT"
+
+
 def _prepare(connection: duckdb.DuckDBPyConnection, file: Path, fresh: bool) -> None:
     import duckdb
 
     try:
         if fresh:
-            connection.execute("BEGIN TRANSACTION")
-            for name, columns in _RECORDS.items():
-                connection.execute(f"CREATE TABLE {name} ({columns})")
-            for name, typed in TABLES.items():
-                parts = ", ".join(f"{column} {kind}" for column, kind in typed.items())
-                connection.execute(f"CREATE TABLE {name} (file INTEGER, row INTEGER, {parts})")
-            connection.execute("INSERT INTO about VALUES (?)", [VERSION])
-            connection.execute("COMMIT")
+            connection.execute(_made())
         found = connection.execute("SELECT version FROM about").fetchall()
     except duckdb.Error as error:
         raise WorkspaceError(f"{file}: a DuckDB file, but no workspace of ours ({_first_line(error)}).") from error

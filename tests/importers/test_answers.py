@@ -72,6 +72,15 @@ def test_the_answers_of_a_world_of_two_producers(tmp_path: Path) -> None:
     assert (found["left_out"] == 0).all()
 
 
+def test_the_answers_of_some_importers_are_those_of_all(tmp_path: Path) -> None:
+    where = small(tmp_path, TRADE, COBALT, SCORES)
+    with open_workspace(where) as space:
+        every, some = geopolrisk(space, 2024), geopolrisk(space, 2024, importers=("AUS",))
+        assert geopolrisk(space, 2024, importers=()).empty and geopolrisk(space, 2024, importers=("'; --",)).empty
+    pd.testing.assert_frame_equal(some, every[every["member"] == "AUS"].reset_index(drop=True))
+    assert set(every["member"]) == {"AUS", "JPN"}
+
+
 def test_what_is_not_known_is_left_out_and_said(tmp_path: Path) -> None:
     """A partner without a score and a flow without a weight enter neither sum; their share of the value is stated."""
     trade = [*TRADE[:2], "2024,152,392,282200,250,1000", "2024,36,392,810510,750,NA"]

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from orebridge.errors import ImportRefused
 from orebridge.importers import Wish, import_source
-from orebridge.importers.baci_rows import WrongLine, pick, wanted_codes
+from orebridge.importers.baci_rows import WrongLine, _hash, pick, wanted_codes
 from orebridge.workspace import open_workspace
 
 from .make import BACI_ROWS, WHEEL, baci_csv, baci_folder, baci_store, zipped
@@ -194,6 +194,17 @@ def test_picking_is_what_splitting_line_by_line_gives(lines: list[tuple[object, 
     expected = [at for at, line in enumerate(lines) if str(line[3]).rjust(6, "0") in wanted]
     assert (picked.lines, picked.positions.tolist()) == (len(lines), expected)
     assert picked.text.decode() == "".join(texts[at].replace('"', "") + end for at in expected)
+
+
+def test_a_code_that_shares_the_place_of_a_wanted_one_is_not_taken_for_it() -> None:
+    """The quick look hashes codes to 65,536 places; a million codes cannot all have their own."""
+    wanted = wanted_codes(["282200"])
+    every = np.array([int.from_bytes(f"{code:06d}".encode(), "little") for code in range(0, 1_000_000, 7)], np.uint64)
+    shared = [7 * at for at in np.flatnonzero(wanted.hashed[_hash(every)]).tolist() if 7 * at != 282200]
+    assert shared
+    lines = [f"2024,842,392,{code:06d},1.000,2.000" for code in [*shared, 282200, *shared]]
+    picked = pick("".join(line + "\n" for line in lines).encode(), wanted)
+    assert picked.positions.tolist() == [len(shared)] and picked.text.decode() == lines[len(shared)] + "\n"
 
 
 @settings(max_examples=100, deadline=None)

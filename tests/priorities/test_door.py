@@ -66,6 +66,15 @@ def test_absent_is_said_of_methods_without_any_score() -> None:
     assert any("USGS 2021" in note and "United States only" in note for note in found.notes)
     other = priorities(("CHL",), methods=("geopolrisk",), world=world(), inputs=inputs(), draws=3)
     assert any("no imports of CHL" in note for note in other.notes)
+    # Chile mines copper and its imports are in no table: not known is not none.
+    for members in (("CHL",), ("CHL", "USA")):
+        found = priorities(members, methods=("geopolrisk", "worldmonitor"), world=world(), inputs=inputs(), draws=3)
+        for ranking in found.rankings:
+            for name, frame in ranking.scores.items():
+                unknown = "CHL" in ranking.subject.members
+                assert frame["score"].isna().all() == unknown, (ranking.subject.label, name)
+                told = frame.loc[frame["mineral"] == "copper", "absent_reason"].iloc[0]
+                assert (told == "no imports of Chile stated") == unknown
 
 
 def test_pictures_hold_what_the_ranking_says(result: Priorities) -> None:
@@ -130,6 +139,17 @@ def test_command(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[
     assert run(monkeypatch, "--as-one", "--out", str(tmp_path / "answer")) == 0
     captured = capsys.readouterr()
     assert "as one economy" in captured.out and "priorities.html" in captured.err
+
+
+def test_methods_that_score_nothing_are_an_answer_and_not_a_crash(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    assert run(monkeypatch, "--for", "JPN", "--method", "usgs2021", "--out", str(tmp_path / "out")) == 0
+    text = " ".join(capsys.readouterr().out.split())
+    assert "No mineral has a score under these methods" in text and "assessed for the United States only" in text
+    assert run(monkeypatch, "--for", "JPN", "--method", "hhi", "--method", "yale") == 0
+    text = " ".join(capsys.readouterr().out.split())
+    assert "between HHI (concentration of output) and Yale" in text and "They differ most on" not in text
 
 
 @pytest.mark.parametrize(("words", "said"), [

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import csv
 import io
+import os
 import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
@@ -35,7 +36,8 @@ FILE = re.compile(r"baci_hs(\d\d)_y(\d{4})_v(\w+)\.csv")
 HEADER = ["t", "i", "j", "k", "v", "q"]
 NOMENCLATURE = "92"
 FLUSH_ROWS = 200_000
-WORKERS = 2
+#: Beside the thread that reads and the one that hashes; on two processors a second one would only get in their way.
+WORKERS = 1 if (os.cpu_count() or 1) < 4 else 2
 
 
 def read(given: Opened, side: SideFiles, wish: Wish, note: Note, limits: Limits) -> Reading:
@@ -70,7 +72,7 @@ def _read_csv(
     known = _known(list(products)) if products else None
     vintage = wish.vintage or f"V{versions.pop()}"
     hashes: dict[str, tuple[str, int]] = {}
-    reading = Reading(about(vintage), iter(()), lambda: hashes)
+    reading = Reading(about(vintage), iter(()), lambda: hashes, ahead=True)
 
     def batches() -> Iterator[Batch]:
         for year, member in chosen:
@@ -86,9 +88,7 @@ def _read_csv(
 class _YearFile:
     """One year's CSV; `line` is the number of the next line in the file (the header is line 1)."""
 
-    def __init__(
-        self, member: Member, year: int, codes: Codes, known: NDArray[np.bool_] | None, limits: Limits
-    ) -> None:
+    def __init__(self, member: Member, year: int, codes: Codes, known: baci_rows.Wanted | None, limits: Limits) -> None:
         self.member, self.year, self.codes, self.known, self.limits = member, year, codes, known, limits
         self.wanted = baci_rows.wanted_codes(codes.headings)
         self.line, self.kept = 2, 0
@@ -169,7 +169,7 @@ def _listing(given: Opened, prefix: str, key: str, value: str, limits: Limits) -
     return {row[key].strip(): (row[value] or "").strip() for row in rows if row[key]}
 
 
-def _known(products: list[str]) -> NDArray[np.bool_]:
+def _known(products: list[str]) -> baci_rows.Wanted:
     known = baci_rows.wanted_codes([code for code in products if code.isdigit()])
-    known[0] = any(not code.isdigit() for code in products)
+    known.numbers[0] = any(not code.isdigit() for code in products)
     return known

@@ -1,8 +1,8 @@
 """Picking the few wanted rows out of a large BACI file without converting the rest.
 
 A year of BACI has about eleven million rows of five thousand products; Orebridge wants some seventy. So a block of bytes
-is cut at its line ends (numpy), the product codes of all its lines are turned into numbers eight bytes at a time, and
-only the lines wanted go on to be parsed. Nothing is guessed: a block that is not of the usual shape is cut at every
+is cut at its line ends (numpy), the product codes of all its lines are looked at eight bytes at a time, and only the
+lines wanted go on to be parsed. Nothing is guessed: a block that is not of the usual shape is cut at every
 separator instead, and if that gives anything but six fields per line the first wrong line is named.
 """
 
@@ -22,8 +22,9 @@ from numpy.typing import NDArray
 from orebridge.errors import ImportRefused
 from orebridge.importers.opening import Stream
 
-#: Small enough that a block and what is computed from it stay in the processor's cache.
-BLOCK = 1 << 18
+#: Small enough that a block and what is computed from it stay in the processor's cache, large enough that threads seldom
+#: wait for one another.
+BLOCK = 1 << 19
 #: Longest line that is carried from one block to the next.
 LONGEST = 1 << 16
 FIELDS = 6
@@ -36,10 +37,11 @@ _COMMAS = _U(0x2C2C2C2C2C2C2C2C)
 _ONES, _TOPS = _U(0x0101010101010101), _U(0x8080808080808080)
 #: Times 1 << 8p this has p in its highest byte: the place of a byte from its single bit.
 _PLACE = _U(0x0001020304050607)
-#: Fresh memory for every comparison would cost more than the comparison.
-_SCRATCH = threading.local()
+#: Six bytes of text times this, highest 16 bits: few codes that are not wanted share a place with one that is.
+_SPREAD, _PLACES = _U(0x9E3779B97F4A7C15), 1 << 16
 Flags = NDArray[np.bool_]
 Positions = NDArray[np.int64]
+Words = NDArray[np.uint64]
 Result = TypeVar("Result")
 Item = TypeVar("Item")
 
@@ -61,11 +63,53 @@ class Picked:
     text: bytes
 
 
-def wanted_codes(codes: list[str]) -> Flags:
-    """A table that says for each number 0..999999 whether it is a wanted product code."""
-    wanted = np.zeros(CODES, bool)
-    wanted[[int(code) for code in codes]] = True
-    return wanted
+@dataclass(frozen=True)
+class Wanted:
+    """Product codes: by number, and by the hash of their six digits, which is quicker and may hold a few too many."""
+
+    numbers: Flags
+    hashed: Flags
+
+
+def wanted_codes(codes: list[str]) -> Wanted:
+    """Tables that say for each number 0..999999, and each hash, whether it is (that of) a wanted product code."""
+    numbers, hashed = np.zeros(CODES, bool), np.zeros(_PLACES, bool)
+    numbers[[int(code) for code in codes]] = True
+    texts = np.array([int.from_bytes(f"{int(code):06d}".encode(), "little") for code in codes], np.uint64)
+    hashed[_hash(texts)] = True
+    return Wanted(numbers, hashed)
+
+
+def _hash(texts: Words, out: Words | None = None) -> Positions:
+    """Place of each code, given as the six bytes of its text."""
+    places = np.multiply(texts, _SPREAD, out=out)
+    return np.right_shift(places, _U(48), out=places).view(np.int64)
+
+
+class _Scratch(threading.local):
+    """Memory of a thread that is used for block after block: fresh memory for every step would cost more than the step."""
+
+    def __init__(self) -> None:
+        self._bytes = np.empty(LONGEST + BLOCK, bool)
+        self._lines = 0
+
+    def flags(self, size: int) -> Flags:
+        """One flag for each of `size` bytes; filled anew by every question."""
+        if size > len(self._bytes):
+            self._bytes = np.empty(size, bool)
+        return self._bytes[:size]
+
+    def of_lines(self, count: int) -> tuple[Positions, Words, Words, Flags, Flags]:
+        """Room for places, two words and two flags of `count` lines."""
+        if count > self._lines:
+            self._lines = 2 * count
+            self._places = np.empty(self._lines, np.int64)
+            self._words = np.empty((2, self._lines), np.uint64)
+            self._shapes = np.empty((2, self._lines), bool)
+        return self._places[:count], *self._words[:, :count], *self._shapes[:, :count]
+
+
+_SCRATCH = _Scratch()
 
 
 class Blocks:
@@ -135,19 +179,24 @@ def in_order(work: Callable[[Item], Result], items: Iterator[Item], workers: int
                 future.cancel()
 
 
-def pick(block: bytes | memoryview, wanted: Flags, known: Flags | None = None) -> Picked:
+def pick(block: bytes | memoryview, wanted: Wanted, known: Wanted | None = None) -> Picked:
     """The wanted lines of a block; raises WrongLine. `known` are the codes of the nomenclature, if they were given."""
     octets, begins, ends = _lines(block)
-    codes = _usual(block, octets, begins)
-    if codes is None:
-        block = bytes(block).replace(b'"', b"")
-        octets, begins, ends = _lines(block)
-        codes = _any(block, octets)
-    if known is not None and not known[codes].all():
-        at = int(np.flatnonzero(~known[codes])[0])
-        code = bytes(block[int(begins[at]) : int(ends[at])]).split(b",")[PRODUCT].decode("latin-1")
-        raise WrongLine(at, f"product code {code!r} is not in the list of products that came with the file")
-    kept = np.flatnonzero(wanted[codes])
+    texts = _usual(block, octets, begins)
+    if texts is not None and known is None:
+        _, words, _, _, _ = _SCRATCH.of_lines(len(texts))
+        maybe = np.flatnonzero(wanted.hashed[_hash(texts, words)])
+        kept = maybe[wanted.numbers[_numbers(texts[maybe])]]
+    else:
+        if texts is None:
+            block = bytes(block).replace(b'"', b"")
+            octets, begins, ends = _lines(block)
+        codes = _any(block, octets) if texts is None else _numbers(texts)  # type: ignore[arg-type]
+        if known is not None and not known.numbers[codes].all():
+            at = int(np.flatnonzero(~known.numbers[codes])[0])
+            code = bytes(block[int(begins[at]) : int(ends[at])]).split(b",")[PRODUCT].decode("latin-1")
+            raise WrongLine(at, f"product code {code!r} is not in the list of products that came with the file")
+        kept = np.flatnonzero(wanted.numbers[codes])
     if not len(kept):
         return Picked(len(ends), kept, b"")
     # Neighbouring lines are taken in one slice.
@@ -168,32 +217,42 @@ def _lines(block: bytes | memoryview) -> tuple[NDArray[np.uint8], Positions, Pos
 
 def _are(octets: NDArray[np.uint8], octet: int) -> Flags:
     """Which bytes are this one; the answer stands in a buffer of the thread's own until the next question."""
-    if len(getattr(_SCRATCH, "flags", ())) < len(octets):
-        _SCRATCH.flags = np.empty(len(octets) + LONGEST, bool)
-    flags: Flags = _SCRATCH.flags[: len(octets)]
-    return np.equal(octets, octet, out=flags)
+    return np.equal(octets, octet, out=_SCRATCH.flags(len(octets)))
 
 
-def _usual(block: bytes | memoryview, octets: NDArray[np.uint8], begins: Positions) -> Positions | None:
-    """Codes of lines `yyyy,i,j,kkkkkk,` with i and j of one to three digits; None if any line is of another shape."""
+def _usual(block: bytes | memoryview, octets: NDArray[np.uint8], begins: Positions) -> Words | None:
+    """Codes, as six bytes of text, of lines `yyyy,i,j,kkkkkk,` with i and j of one to three digits; None if any line is
+    of another shape."""
     if len(octets) < 64 or np.count_nonzero(_are(octets, _COMMA)) != (FIELDS - 1) * len(begins):
         return None
     words = np.ndarray((len(octets) - 7,), "<u8", block, 0, (1,))
     if int(begins[-1]) + 20 > len(words):
         # The last line is too short for a look at eight bytes from its product on.
         return None
+    at, commas, other, shaped, also = _SCRATCH.of_lines(len(begins))
+    np.add(begins, _YEAR_AND_COMMA - 1, out=at)
+    np.equal(octets[at], _COMMA, out=shaped)
     # "i,j," fills four to eight bytes; the second comma in it is found by the bit that marks a zero byte.
-    pair = words[begins + _YEAR_AND_COMMA] ^ _COMMAS
-    commas = (pair - _ONES) & ~pair & _TOPS
-    second = commas & (commas - _U(1))
-    second &= ~second + _U(1)
-    place = ((second >> _U(7)) * _PLACE >> _U(56)).astype(np.int64)
-    product = begins + (_YEAR_AND_COMMA + 1) + place
-    raw = words[product]
-    shaped = (octets[begins + _YEAR_AND_COMMA - 1] == _COMMA) & (second != 0) & ((raw >> _U(48)) & _U(0xFF) == _COMMA)
+    np.add(at, 1, out=at)
+    pair = words[at]
+    np.bitwise_xor(pair, _COMMAS, out=pair)
+    np.subtract(pair, _ONES, out=commas)
+    np.bitwise_and(commas, np.bitwise_not(pair, out=other), out=commas)
+    np.bitwise_and(commas, _TOPS, out=commas)
+    # Without its lowest bit, the first comma; then its lowest bit alone, the second.
+    np.bitwise_and(commas, np.subtract(commas, _U(1), out=other), out=commas)
+    np.bitwise_and(commas, np.subtract(_U(0), commas, out=other), out=commas)
+    np.logical_and(shaped, np.not_equal(commas, _U(0), out=also), out=shaped)
+    np.right_shift(commas, _U(7), out=commas)
+    np.multiply(commas, _PLACE, out=commas)
+    np.right_shift(commas, _U(56), out=commas)
+    np.add(at, commas.view(np.int64), out=at)
+    raw: Words = words[np.add(at, 1, out=at)]
+    np.bitwise_and(np.right_shift(raw, _U(48), out=other), _U(0xFF), out=other)
+    np.logical_and(shaped, np.equal(other, _U(_COMMA), out=also), out=shaped)
     if not shaped.all():
         return None
-    return _numbers(raw & _U(0xFFFFFFFFFFFF))
+    return np.bitwise_and(raw, _U(0xFFFFFFFFFFFF), out=raw)
 
 
 def _any(block: bytes, octets: NDArray[np.uint8]) -> Positions:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
@@ -61,6 +63,8 @@ class Reading:
     #: File -> (sha256, bytes); asked for when the batches are exhausted.
     files: Callable[[], Mapping[str, tuple[str, int]]]
     remarks: list[str] = field(default_factory=list)
+    #: Whether the first batch may be read by another thread while the workspace is opened (SQLite's may not).
+    ahead: bool = False
 
 
 class Importer(Protocol):
@@ -115,11 +119,11 @@ def import_source(
     with opened(path, limits) as given:
         note(f"{source}: looking at {path.name}")
         reading = module.read(given, names, wish or Wish(), note, limits)
-        with open_workspace(workspace, writing=True) as space:
+        with _read_ahead(reading) as batches, open_workspace(workspace, writing=True) as space:
             files: dict[tuple[str, str], int] = {}
             tables: set[str] = set()
             with space.replacing(reading.about) as writing:
-                for batch in reading.batches:
+                for batch in batches:
                     key = (batch.part, batch.file)
                     if key not in files:
                         files[key] = writing.file(*key)
@@ -149,6 +153,23 @@ def import_source(
         tuple(f"{c.place}: {c.published} -> {c.corrected} ({c.reason})" for c in names.used),
         tuple(reading.remarks), space.path,
     )  # fmt: skip
+
+
+@contextmanager
+def _read_ahead(reading: Reading) -> Iterator[Iterator[Batch]]:
+    """The batches; where it may be, the first is read by a thread meanwhile, which raises what it raised when asked for."""
+    if not reading.ahead:
+        yield reading.batches
+        return
+    with ThreadPoolExecutor(1) as pool:
+        first = pool.submit(next, reading.batches, None)
+
+        def batches() -> Iterator[Batch]:
+            if (batch := first.result()) is not None:
+                yield batch
+                yield from reading.batches
+
+        yield batches()
 
 
 def wrong_file(source: str, given: Opened, expected: str) -> ImportRefused:

@@ -29,6 +29,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from orebridge.labels import country_name
 from orebridge.priorities.inputs import Inputs
 from orebridge.priorities.subjects import Subject
 
@@ -71,7 +72,7 @@ class Arrays:
 
     `tonnes` are of the rows of `production` and 0 where a draw believes another source; `unlisted` is the share of
     output of no listed country, `spread` what part of it belongs to one producer (0 as stated). `trade` and `traded` hold
-    the flows to the importers asked for; `has_trade` says of which minerals anybody's trade is stated.
+    the flows to the importers asked for; `has_trade` says of which minerals anybody's trade is stated, `importers` whose.
     """
 
     inputs: Inputs
@@ -82,6 +83,7 @@ class Arrays:
     trade: pd.DataFrame
     traded: Floats
     has_trade: NDArray[np.bool_]
+    importers: frozenset[str]
     governance: Floats
     governance_six: Floats
     reliance: Floats
@@ -129,6 +131,16 @@ class Arrays:
     def by_stage(self, values: Floats) -> Floats:
         """Sum of values of production rows by mineral and stage (D, M, stages)."""
         return self.stage_sums(values).reshape(self.draws, len(self.minerals), len(STAGES))
+
+    def trade_of(self, subject: Subject) -> NDArray[np.bool_]:
+        """Of which minerals the imports of the subject are stated: all with trade, or none if a member's are not in the
+        table at all, because then no row does not mean no imports."""
+        return self.has_trade if self.untold(subject) == "" else np.zeros_like(self.has_trade)
+
+    def untold(self, subject: Subject) -> str:
+        """The reason where a member's imports are not in the table, else ""."""
+        missing = [country_name(code) for code in subject.members if code not in self.importers]
+        return f"no imports of {' and '.join(missing)} stated" if missing else ""
 
     def of_members(self, subject: Subject) -> NDArray[np.bool_]:
         """Which countries are the subject's own."""
@@ -240,6 +252,7 @@ def arrays_for(inputs: Inputs, rows: Sequence[Row], seed: int = 0, importers: Co
     return Arrays(
         inputs, minerals, countries, production, _drawn_production(production, chance, size), trade,
         trade["tonnes"].to_numpy(dtype=float) * moved, has_trade,
+        frozenset(map(str, inputs.trade["importer"].unique())),
         _governance(inputs, c, chance, "political_stability"), _governance(inputs, c, chance, "wgi_mean_of_six"), _reliance(inputs, m, chance), _published(inputs, m, chance),
         _ranged(inputs.companion, "mineral", "share", m, chance.uniform("companion", size)),
         {

@@ -104,7 +104,7 @@ class Eu2023(Yardstick):
                 (~has_output, "no output by country stated"),
                 (~output, "no governance score for most of the output"),
                 (~(there[3] & there[4]), "the EU printed no recycling rate or substitution index"),
-                (only, "no trade heading of its own: world supply alone" if not traded.all() else "world supply alone"),
+                (only, f"{arrays.untold(subject) or 'no trade heading of its own'}: world supply alone" if not traded.all() else "world supply alone"),
                 (governed < 1 - 1e-9, "political stability stands for six indicators, and part of the output has no score"),
                 (no_factors, "no trade parameters: no export restriction counted"),
                 (np.full(len(present), not six), "political stability stands for the mean of six indicators"),
@@ -137,7 +137,7 @@ class Eu2023(Yardstick):
         countries = np.array(arrays.countries, dtype=object)[country]
         own = arrays.own_by_stage(subject)
         bought = by_mineral(tonnes)
-        has = arrays.has_trade
+        has = arrays.trade_of(subject)
         parts = []
         for s, stage in enumerate(STAGES):
             base = bought + own[:, :, s]
@@ -172,7 +172,7 @@ def net_import_reliance(arrays: Arrays, flows: Flows, subject: Subject) -> tuple
     bought = flows.by_mineral(np.nan_to_num(flows.tonnes))
     net = bought - flows.exports
     base = own_output(arrays, subject) + net
-    has = arrays.has_trade
+    has = arrays.trade_of(subject)
     computed = np.divide(net, base, out=np.full_like(net, np.nan), where=base > 0)
     computed = np.where(net <= 0, np.where(bought + flows.exports > 0, 0.0, np.nan), np.clip(computed, 0, 1))
     computed = np.where(has, computed, np.nan)

@@ -79,7 +79,7 @@ class GeoPolRisk(Yardstick):
             np.where(flows.weighed & ~unknown, 0.0, np.nan_to_num(flows.usd))[None, :]
         )[0]
         known = 1.0 - np.divide(lost, usd, out=np.zeros_like(usd), where=usd > 0)
-        has_trade = arrays.has_trade
+        has_trade = arrays.trade_of(subject)
         has_output = total[0] > 0
         present = (has_output + 2 * has_trade * known) / 3
         score = np.where((present >= ENOUGH) & has_output & has_trade, index * risk, np.nan)
@@ -87,7 +87,8 @@ class GeoPolRisk(Yardstick):
             score, present,
             reasons(len(present), [
                 (~has_output, "no output by country stated"),
-                (~has_trade, "no trade heading of its own"),
+                (~arrays.has_trade, "no trade heading of its own"),
+                (~has_trade, arrays.untold(subject)),
                 (base[0] <= 0, "0/0: neither imports nor own output recorded"),
                 (known < ENOUGH, "most imports have no weight or no governance score"),
                 (known < 1 - 1e-12, "part of the imports has no weight or no governance score: left out"),

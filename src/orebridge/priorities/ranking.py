@@ -227,7 +227,7 @@ def _table(
     there = np.isfinite(ranks)
     used = [name for name in raws if weights[name] > 0 and np.isfinite(places[name]).any()]
     present = np.array([[raws[n].present[k] for k in keep] for n in used]) if used else np.zeros((1, len(keep)))
-    best, worst = _extremes({n: places[n][0] for n in used})
+    best, worst = _extremes({n: places[n][0] for n in used}, len(keep))
     return pd.DataFrame({
         "mineral": names, "label": [str(labels.get(n, n)) for n in names], "score": overall[0], "rank": ranks,
         "rank_low": np.where(there, np.fmin(low, ranks), np.nan), "rank_high": np.where(there, np.fmax(high, ranks), np.nan),
@@ -235,11 +235,10 @@ def _table(
     })  # fmt: skip
 
 
-def _extremes(places: Mapping[str, Floats]) -> tuple[list[str], list[str]]:
+def _extremes(places: Mapping[str, Floats], size: int) -> tuple[list[str], list[str]]:
     """For each mineral the method under which it is worst placed, and best."""
     high: list[str] = []
     low: list[str] = []
-    size = len(next(iter(places.values()))) if places else 0
     for k in range(size):
         known = {name: float(values[k]) for name, values in places.items() if np.isfinite(values[k])}
         high.append(max(known, key=lambda n: known[n]) if known else "")
@@ -302,7 +301,11 @@ def flips(ranking: Ranking, first: str, second: str) -> pd.DataFrame:
     `flips_at` is NaN where no weight of 0 or more does it. Exact: the overall scores are ratios linear in each weight.
     Raises UnknownLabel for a mineral that has no overall rank.
     """
-    places = {m.name: _stated_places(ranking, m) for m in ranking.methods}
+    return _flips(ranking, {m.name: _stated_places(ranking, m) for m in ranking.methods}, first, second)
+
+
+def _flips(ranking: Ranking, places: Mapping[str, Mapping[str, float]], first: str, second: str) -> pd.DataFrame:
+    """`flips` with the places under every method at hand."""
     for name in (first, second):
         row = ranking.table[ranking.table["mineral"] == name]
         if row.empty or not np.isfinite(float(row["rank"].iloc[0])):
@@ -352,9 +355,10 @@ def _flip(
 def closest_flips(ranking: Ranking, count: int = 3) -> pd.DataFrame:
     """Neighbours among the first ranks whose order hangs on the smallest change of one weight: `first, second, method, weight, flips_at`."""
     order = ranking.table[ranking.table["rank"].notna()]["mineral"].tolist()[: TOP + 2]
+    places = {m.name: _stated_places(ranking, m) for m in ranking.methods}
     rows = []
     for first, second in pairwise(order):
-        found = flips(ranking, first, second).dropna(subset=["flips_at"])
+        found = _flips(ranking, places, first, second).dropna(subset=["flips_at"])
         if len(found):
             change = (np.log1p(found["flips_at"]) - np.log1p(found["weight"])).abs()
             best = found.loc[change.idxmin()]

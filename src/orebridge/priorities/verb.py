@@ -42,18 +42,18 @@ class Priorities:
 
         Judged by place (rank over the number ranked), among minerals that at least three methods score.
         """
+        ranks = {
+            m.name: ranking.scores[m.name].set_index("mineral")["rank"].dropna().to_dict() for m in ranking.methods
+        }
         rows = []
-        for row in ranking.table.itertuples():
+        for mineral, label in zip(ranking.table["mineral"], ranking.table["label"], strict=True):
             found = []
-            for method in ranking.methods:
-                frame = ranking.scores[method.name]
-                at = frame[frame["mineral"] == row.mineral]["rank"].iloc[0]
-                total = int(frame["rank"].notna().sum())
-                if np.isfinite(at) and total > 1:
-                    found.append((float(at), (float(at) - 1) / (total - 1), method.name))
+            for name, of in ranks.items():
+                if mineral in of and len(of) > 1:
+                    found.append((float(of[mineral]), (float(of[mineral]) - 1) / (len(of) - 1), name))
             if len(found) >= 3:
                 worst, least = min(found, key=lambda f: f[1]), max(found, key=lambda f: f[1])
-                rows.append((least[1] - worst[1], str(row.label), worst[2], worst[0], least[2], least[0]))
+                rows.append((least[1] - worst[1], str(label), worst[2], worst[0], least[2], least[0]))
         rows.sort(key=lambda r: (-r[0], r[1]))
         return [(label, high, a, low, b) for _, label, high, a, low, b in rows[:count]]
 

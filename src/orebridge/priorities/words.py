@@ -50,6 +50,8 @@ def lines_of(result: Priorities, shown: int = SHOWN) -> list[str]:
 
 def _subject(ranking: Ranking, shown: int) -> list[str]:
     table = ranking.table[ranking.table["rank"].notna()].head(shown)
+    if table.empty:
+        return [ranking.subject.words, "No mineral has a score under these methods; the notes below say why."]
     ranks = {name: frame.set_index("mineral")["rank"].to_dict() for name, frame in ranking.scores.items()}
     used = [m.name for m in ranking.methods if np.isfinite(list(ranks[m.name].values())).any()]
     several = len([n for n in used if ranking.weights[n] > 0]) > 1
@@ -92,6 +94,11 @@ def _agreement(result: Priorities) -> list[str]:
         return ["No two methods that both score ten minerals: nothing to compare."]
     title = {m.name: m.title for m in result.methods}
     first, last = known.iloc[0], known.iloc[-1]
+    if len(known) == 1:
+        return _wrapped(
+            f"Agreement for {ranking.subject.words}: Kendall's tau {first['tau']:.2f} between {title[first['method']]} and "
+            f"{title[first['other']]}, over {first['minerals']} minerals (1 same order, 0 unrelated)."
+        )
     text = (
         f"Agreement for {ranking.subject.words}: Kendall's tau {known['tau'].mean():.2f} on average of {len(known)} pairs of methods with ten minerals in common "
         f"(1 same order, 0 unrelated). Closest: {title[last['method']]} and {title[last['other']]} ({last['tau']:.2f}); "
@@ -125,18 +132,24 @@ def _flips(result: Priorities) -> list[str]:
         first, second = (label[name] for name in result.flip)
         found = result.changed.dropna(subset=["flips_at"])
         parts = [
-            f"{_short(r['method'])} at {r['flips_at']:.2f} (now {r['weight']:g})" for r in found.to_dict("records")
+            f"{_short(r['method'])} at {_weight(r['flips_at'])} (now {r['weight']:g})" for r in found.to_dict("records")
         ]
         what = f"by weighing {and_list(parts)}" if parts else "under no single weight"
         lines += _wrapped(f"{first} and {second} change places {what}, the other weights as they are.")
     found = closest_flips(ranking)
     parts = [
-        f"{label[r['first']]} and {label[r['second']]} ({_short(r['method'])} {r['weight']:g} to {r['flips_at']:.2f})"
+        f"{label[r['first']]} and {label[r['second']]} ({_short(r['method'])} {r['weight']:g} to {_weight(r['flips_at'])})"
         for r in found.to_dict("records")
     ]
     if parts:
         lines += _wrapped(f"Order that hangs on a small change of one weight: {and_list(parts)}.")
     return lines or ["No change of one weight flips neighbours among the first."]
+
+
+def _weight(value: object) -> str:
+    """Two digits after the point, or as many as tell it from one: a flip at 1.0004 is not at 1.00."""
+    number = float(str(value))
+    return f"{number:.2f}" if f"{number:.2f}" != "1.00" else f"{number:.4f}"
 
 
 def _points(points: pd.DataFrame) -> list[str]:

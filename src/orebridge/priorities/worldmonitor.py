@@ -86,14 +86,15 @@ class WorldMonitor(Yardstick):
         index = concentration(arrays)
         c = source_concentration(bought, index[:, :, 0], index[:, :, 1])
         t, routed = self._transit(arrays, flows, share)
-        has = total[0] > 0
+        has = (total[0] > 0) & arrays.trade_of(subject)
         t = np.where(has & (routed >= 0.5), t, np.nan)
-        score = np.where(np.isfinite(c), vulnerability(c, np.nan_to_num(t)), np.nan)
+        score = np.where(has & np.isfinite(c), vulnerability(c, np.nan_to_num(t)), np.nan)
         score = np.where(np.isfinite(t), score, np.nan)
         stages = np.isfinite(index[0])
         present = (has.astype(float) + has * routed + (stages @ np.array([0.25, 0.75]))) / 3
         return Raw(
             score, present, reasons(len(present), [
+                (arrays.has_trade & ~arrays.trade_of(subject), arrays.untold(subject)),
                 (~has, "no imports under a heading of its own"),
                 (routed < 0.5, "no route known for most imports: transit unknown"),
                 (~stages.any(axis=1), "no output by country: imports alone"),
