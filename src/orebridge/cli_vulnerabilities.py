@@ -29,6 +29,9 @@ def vulnerabilities(
     pairs: Annotated[
         int, typer.Option(help="Prove so many worst pairs of hits per chain (minutes for large chains).")
     ] = 0,
+    route_pairs: Annotated[
+        bool, typer.Option("--route-pairs", help="Pairs with single routes too: many more of them.")
+    ] = False,
     remedies: Annotated[int, typer.Option(help="Look for remedies of so many of the worst hits.")] = 0,
     quick: Annotated[bool, typer.Option("--quick", help="Leave out times to survive with a plan.")] = False,
     out: Annotated[Path | None, typer.Option(help="Folder for the page, JSON and tables.")] = None,
@@ -51,7 +54,7 @@ def vulnerabilities(
     with progress(log) as note:
         found = answer(
             names or [], split(members.upper()), months, length, way=way, kinds=split(kinds), only=split(only), pairs=pairs,
-            helped=remedies, plan_survival=not quick, world=load_world(world, data, network_tables()), note=note,
+            helped=remedies, plan_survival=not quick, route_pairs=route_pairs, world=load_world(world, data, network_tables()), note=note,
         )  # fmt: skip
         written = write_vulnerabilities(found, out) if out is not None else []
     if as_json:

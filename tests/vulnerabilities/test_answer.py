@@ -135,3 +135,16 @@ def test_members_and_workers_do_not_change_a_chains_figures(gallium: Vulnerabili
     own = both.tables["contingencies"]
     own = own[own["chain"] == "gallium"].reset_index(drop=True)
     pd.testing.assert_frame_equal(own, gallium.tables["contingencies"].reset_index(drop=True))
+
+
+def test_routes_join_pairs_only_if_asked() -> None:
+    calls = {
+        asked: vulnerabilities(["gallium"], months=6, length=3, pairs=1, plan_survival=False, route_pairs=asked)
+        for asked in (False, True)
+    }
+    counts = {asked: int(found.tables["pair_search"]["pairs"].iloc[0]) for asked, found in calls.items()}
+    hits = calls[True].tables["contingencies"]["kind"]
+    others = int((hits != "route").sum())
+    assert counts == {False: others * (others - 1) // 2, True: len(hits) * (len(hits) - 1) // 2}
+    worst = [float(calls[asked].tables["pairs"]["planned_usd"].iloc[0]) for asked in (False, True)]
+    assert worst[1] >= worst[0] - 1.0

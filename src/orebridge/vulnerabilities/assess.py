@@ -60,6 +60,7 @@ class Wanted:
     only: tuple[str, ...]
     pairs: int
     plan_survival: bool
+    route_pairs: bool
 
 
 @dataclass(frozen=True)
@@ -84,6 +85,7 @@ def vulnerabilities(
     pairs: int = 0,
     helped: int = 0,
     plan_survival: bool = True,
+    route_pairs: bool = False,
     world: World | None = None,
     note: Note = lambda _: None,
 ) -> Vulnerabilities:
@@ -91,7 +93,8 @@ def vulnerabilities(
 
     `length` months of each hit, within `months` reported; `pairs`: the worst pairs of hits to be proven, per chain;
     `only`: names of hits to try, `*` allowed (default: all of `kinds`); `helped`: for how many of the worst hits to look
-    for remedies. `plan_survival=False` leaves out times to survive with a plan. Raises UnknownLabel for an unknown
+    for remedies. Pairs are of all kinds but routes, which are parts of what a supplier sells; `route_pairs` takes them in
+    (many more pairs). `plan_survival=False` leaves out times to survive with a plan. Raises UnknownLabel for an unknown
     mineral or member, ShockError for a hit that touches nothing.
     """
     if not 1 <= months <= 120:
@@ -104,7 +107,7 @@ def vulnerabilities(
     chains = list(dict.fromkeys(scope_of(world, name).chain for name in names)) or None
     note("building the supply network")
     network = build_network(world, tuple(dict.fromkeys(members)), chains)
-    wanted = Wanted(months, length, way, tuple(kinds), tuple(only), pairs, plan_survival)
+    wanted = Wanted(months, length, way, tuple(kinds), tuple(only), pairs, plan_survival, route_pairs)
     parts = [network.subset([chain]) for chain in network.chains]
     _check_names(network, wanted)
     operators = {row["site"]: row["operator"] for row in world.records("sites")}
@@ -154,7 +157,9 @@ def _chain(part: SupplyNetwork, world: World, wanted: Wanted, operators: dict[st
     found = None
     if wanted.pairs:
         note(f"{name}: pairs of hits")
-        single = [outcome for outcome in outcomes if outcome.hit.kind != "route"] or outcomes
+        single = outcomes
+        if not wanted.route_pairs:
+            single = [outcome for outcome in outcomes if outcome.hit.kind != "route"] or outcomes
         found = worst_pairs(bench, single, wanted.length, wanted.pairs)
         tables["pairs"] = outcome_rows(found.worst, bench.meter)
         counts = (found.pairs, found.same, found.harmless, found.additive, found.solved, found.below)
