@@ -93,16 +93,15 @@ def _laid(
         keys = () if reconciled else keys
         own = own if reconciled else _whole_minerals(own)
     if not len(own):
-        return base, Origin(name, title, (), 0, (f"all of it ({year})",) if len(base) else ())
-    if name == "governance":
-        title = f"{title} of {int(own['year'].max())}"
+        return base, Origin(name, title, (), 0, ("all of it",) if len(base) else (), year)
     editions = tuple(sorted(set(own["source"])))
+    said = f"{title} of {int(own['year'].max())}" if name == "governance" else title
     if not keys:
-        return own, Origin(name, title, editions, len(own), ())
+        return own, Origin(name, said, editions, len(own), (), year)
     there = pd.MultiIndex.from_frame(own[list(keys)].astype(str))
     left = base[~pd.MultiIndex.from_frame(base[list(keys)].astype(str)).isin(there)] if len(base) else base
     both = pd.concat([own, left[[column for column in own.columns if column in left]]], ignore_index=True)
-    return both, Origin(name, title, editions, len(own), _names(left, keys))
+    return both, Origin(name, said, editions, len(own), _names(left, keys), year)
 
 
 def _names(rows: pd.DataFrame, keys: tuple[str, ...]) -> tuple[str, ...]:
