@@ -1,5 +1,6 @@
 """Patterns: the same size, swept over severity. How hard a shock bites, how many sites fall at once, how far minerals
-hang together; and what each does to the time of a warm re-solve and of solving components apart.
+hang together; and what each does to the time of a warm re-solve and of solving components apart. Last: what a scenario
+costs in which nothing changes, or nothing that the base plan uses.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from typing import Any
 import numpy as np
 from common import alternate, arguments, finish, seconds, show
 from models import ours, shock_ours
+from resolve import CONTESTANTS, Ours
 from world import SIZES, Shock, World, make_world, shocks
 
 
@@ -65,6 +67,36 @@ def coupling(size: str, seed: int, runs: int) -> list[dict[str, Any]]:
     return rows
 
 
+def nothing(world: World, runs: int, peers: list[str], count: int = 20) -> list[dict[str, Any]]:
+    """Milliseconds of scenarios that change nothing: no figure at all, and a limit tighter than it was but not tight.
+
+    Orebridge keeps what it knows of components whose figures did not change, and takes the base plan where it satisfies
+    the tighter limits; HiGHS, called again with an optimal basis, looks the programme over all the same.
+    """
+    model = Ours(world)
+    base = model.model.program.solve()
+    shipped = base.values(model.model.ship)
+    # Arcs the base plan leaves empty, one after the other, closed in all periods: its optimum stays what it was.
+    empty = np.flatnonzero((shipped == 0.0).all(axis=1))
+    when = np.arange(world.size.periods)
+    none, closed = Shock("ship", empty[:0], when, 0.0), [Shock("ship", empty[[k]], when, 0.0) for k in range(count)]
+    names = ["raw whole", *(n for n in CONTESTANTS if n.split()[0] in peers and n != "linopy")]
+    field: dict[str, Any] = {"ours": model} | {name: CONTESTANTS[name](world) for name in names}
+    rows = []
+    for what, hits in (("no figure", [none] * count), ("not a tight limit", closed)):
+        for other in field.values():
+            worst = max(abs(other.solve(hit) / base.objective - 1.0) for hit in hits)
+            if worst > 1e-9:
+                raise RuntimeError(f"off by {worst:g}: the scenario was meant to change nothing")
+        took = alternate({n: lambda m=m, h=hits: [m.solve(x) for x in h] for n, m in field.items()}, runs)
+        rows += [
+            {"pattern": "nothing", "at": f"{what} changes", "contestant": name, "ms": time / count * 1000,
+             "/ ours": time / took["ours"]}
+            for name, time in took.items()
+        ]  # fmt: skip
+    return rows
+
+
 def main() -> None:
     parser = arguments("How severity, breadth and coupling change the time", "S", 3)
     parser.add_argument("--scenarios", type=int, default=40)
@@ -76,7 +108,9 @@ def main() -> None:
         apart = coupling(size, args.seed, args.runs)
         show(f"{size}: warm re-solve", warm)
         show(f"{size}: build and solve", apart)
-        rows += [{"size": size, **row} for row in warm + apart]
+        same = nothing(world, args.runs, args.peers.split(","))
+        show(f"{size}: nothing changed", same)
+        rows += [{"size": size, **row} for row in warm + apart + same]
     finish(args, rows)
 
 

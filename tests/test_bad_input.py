@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -18,6 +19,7 @@ from pathlib import Path
 import pytest
 
 from orebridge.__main__ import main as entry
+from orebridge.stopping import ctrl_c_heard
 
 HERE = Path(__file__).parent
 LINE = HERE / "worlds" / "line"
@@ -408,3 +410,16 @@ def test_stopped_in_the_middle(tmp_path: Path, after: float) -> None:
     assert done.stdout == ""
     assert left(out) == ["plan.json"]
     assert (out / "plan.json").read_text() == "mine"
+
+
+def test_an_error_that_comes_of_ctrl_c_is_ctrl_c() -> None:
+    """Python turns what is raised while a class is being made into a RuntimeError, also KeyboardInterrupt."""
+
+    class Hook:
+        def __set_name__(self, owner: type, name: str) -> None:
+            os.kill(os.getpid(), signal.SIGINT)
+
+    with pytest.raises(KeyboardInterrupt), ctrl_c_heard():
+        type("Made", (), {"hook": Hook()})
+    with pytest.raises(RuntimeError), ctrl_c_heard():
+        raise RuntimeError("no interrupt")

@@ -16,6 +16,7 @@ from orebridge import charts
 from orebridge.charts.chain import MOST_LINKS, chain_links
 from orebridge.charts.style import GHOST
 from orebridge.charts.worldmap import CUTS, _arcs, outlines
+from orebridge.reports.summary import summary
 from orebridge.views import feeding, short_rows, stage_flows
 
 EVERY = [
@@ -142,6 +143,19 @@ def test_stock_curve_says_how_many_days_and_tornado_its_ranges() -> None:
     low = dict(zip(tornado.data[0].y, tornado.data[0].x, strict=True))
     row = response.swings.set_index("assumption").loc["theta"]
     assert any(value == pytest.approx((row["low"] - row["stated"]) / 1e6) for value in low.values())
+
+
+def test_an_unknown_loss_is_said_and_not_drawn() -> None:
+    response = answers.two()
+    # One end may be known all the same: with enough stock nothing is lost.
+    swings = response.swings.assign(stated=float("nan"), low=float("nan"), high=0.0, swing=float("nan"))
+    unknown = replace(response, curve=response.curve.assign(loss_usd=float("nan")), swings=swings)
+    text = " ".join(" ".join(summary(unknown)).split())
+    assert "unknown in USD" in text and "No assumption" not in text
+    for draw in (charts.stock_curve, charts.tornado):
+        figure = draw(unknown)
+        assert not figure.data and "unknown" in figure.layout.annotations[0].text
+        assert draw(response).data
 
 
 def test_payments_balance() -> None:

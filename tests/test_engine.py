@@ -141,6 +141,7 @@ def test_a_basis_that_the_solver_refuses_is_left_out():
 def test_from_a_kept_basis_the_step_limit_does_not_change_the_answer(monkeypatch, steps):
     """Beyond the limit the solve goes on with other weights; afterwards both ways of solving still work."""
     monkeypatch.setattr(engine, "DEVEX_STEPS", steps)
+    monkeypatch.setattr(engine, "ROWS_PER_STEP", 1_000)
     rng = np.random.default_rng(5)
     n, m = 60, 30
     start, index = np.arange(0, n * m + 1, m, dtype=np.int32), np.tile(np.arange(m, dtype=np.int32), n)

@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from orebridge.errors import UnknownLabel
+from orebridge.layout import table_lines, wrap
 from orebridge.stories import tell
-from orebridge.stories.layout import table_lines, wrap
 from orebridge.stories.moved import moved_figures, moved_summary
 from orebridge.stories.section import Section
 from orebridge.world import load_world

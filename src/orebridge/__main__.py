@@ -9,8 +9,11 @@ def main() -> None:
     """Run the command line."""
     with ctrl_c_heard():
         try:
-            from orebridge.cli import main as run
-
+            try:
+                from orebridge.cli import main as run
+            except Exception:
+                stop_if_interrupted()
+                raise
             stop_if_interrupted()
         except KeyboardInterrupt:
             sys.stderr.write("orebridge: stopped.\n")

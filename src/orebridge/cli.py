@@ -22,6 +22,7 @@ from orebridge.stopping import ctrl_c_heard, stop_if_interrupted
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from orebridge.errors import OrebridgeError
     from orebridge.session import Response
 
 app = typer.Typer(
@@ -56,17 +57,29 @@ def respond(
         str, typer.Option(help="declared: plan anew when the news changes; perfect: all is known at the start.")
     ] = "declared",
     quick: Annotated[bool, typer.Option("--quick", help="Leave out the stock curve and the tornado.")] = False,
+    sections: Annotated[
+        str | None,
+        typer.Option(
+            "--with",
+            help="Further sections of the brief for the chains hit, comma-separated: priorities, vulnerabilities, redteam, "
+            "simulate; none for none. Without it priorities, unless --quick.",
+        ),
+    ] = None,
     world: World = None,
     data: Overlay = None,
 ) -> None:
     """Answer a disruption: what is lost, by whom and when, in four ways, and the plan."""
     from rich.console import Console
 
+    from orebridge.annexes import annexes, chosen
     from orebridge.reports.write import check_writable, write_all
     from orebridge.schema import network_tables
     from orebridge.session import respond as answer
     from orebridge.world import load_world
 
+    names = chosen(sections) if sections is not None else ("priorities",) if out is not None and not quick else ()
+    if names and out is None:
+        raise typer.BadParameter("--with adds sections to the brief: give the brief's folder with --out.")
     if out is not None:
         check_writable(out)
     log = Console(stderr=True)
@@ -75,10 +88,14 @@ def respond(
             shocks, [m.strip().upper() for m in members.split(",") if m.strip()], start, months,
             world=load_world(world, data, network_tables()), as_dated=as_dated, foresight=foresight, hinges=not quick, note=note,
         )  # fmt: skip
-        written = []
+        written: list[Path] = []
+        failed: dict[str, OrebridgeError] = {}
         if out is not None:
+            further, failed = annexes(names, response, world, data, note)
             note("writing the brief")
-            written = write_all(response, out)
+            # Unasked, a section that cannot be made (own tables without those of the ranking) is left out.
+            shown = [annex for annex in further if sections is not None or annex.name not in failed]
+            written = write_all(response, out, shown)
     if as_json:
         _emit(json.dumps(response.to_dict(), allow_nan=False) + "\n")
     else:
@@ -89,6 +106,10 @@ def respond(
             highlight=False,
             soft_wrap=True,
         )
+    for name, error in failed.items():
+        log.print(f"the section {name} could not be made: {error}", highlight=False, markup=False, soft_wrap=True)
+    if failed and sections is not None:  # asked for: all else is written, but the answer is not whole
+        raise next(iter(failed.values()))
 
 
 @contextmanager

@@ -188,7 +188,7 @@ def _print_section(screen: Console, section: Section) -> None:
     """Title, paragraphs and table; nothing is cut off, long texts wrap."""
     from rich.text import Text
 
-    from orebridge.stories.layout import table_lines
+    from orebridge.layout import table_lines
 
     screen.print(Text(section.title, style="bold"))
     for text in section.text:

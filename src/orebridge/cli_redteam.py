@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from orebridge.stories import Section
-    from orebridge.world import World as Loaded
 
 WIDTH, WIDEST = 100, 140
 
@@ -54,49 +53,30 @@ def redteam(
     ] = None,
 ) -> None:
     """Find the hits that would cost the alliance most, how sure that is, and the cheapest fix of the worst."""
-    import math
-
     from rich.console import Console
 
-    from orebridge.build import build_network
-    from orebridge.errors import ShockError
-    from orebridge.labels import Labels
     from orebridge.reports.write import check_writable
     from orebridge.schema import FIX_TABLES, network_tables
-    from orebridge.vulnerabilities.fix_menu import FixCosts
-    from orebridge.vulnerabilities.fixes import cheapest_fixes
-    from orebridge.vulnerabilities.redteam import Budget, Team
-    from orebridge.vulnerabilities.redteam_words import sections, tables, to_dict
+    from orebridge.vulnerabilities.redteam import Budget
+    from orebridge.vulnerabilities.verb import redteam as answer
     from orebridge.world import load_world
 
     if out is not None:
         check_writable(out)
-    allowed = Budget(hits, _by_kind(budget))
-    if not 0.0 < remove < 1.0:
-        raise ShockError(f"--remove must be a share between 0 and 1, not {remove:g}.")
+    allowed = Budget(hits, _by_kind(budget)).of_kind  # refused before the tables are read
     with _progress(Console(stderr=True)) as note:
-        loaded = load_world(world, data, tables=network_tables() | FIX_TABLES)
-        chains = _chains(loaded, minerals or [])
-        alliance = tuple(dict.fromkeys(word.strip().upper() for word in members.split(",") if word.strip()))
-        note("building the supply network")
-        network = build_network(loaded, alliance, chains)
-        _known(alliance, set(network.demands["country"]))
-        team = Team(network, allowed, months, length, way, abroad=abroad, most_sets=sets, note=note)
-        red = team.answer(fixes, math.inf if minutes is None else 60.0 * minutes, note)
-        costs, labels = FixCosts.of(loaded), Labels.of(loaded)
-        plans = [
-            cheapest_fixes(network, s, costs, remove, months, length, way, note=note)
-            for s in red.singles
-            if s.usd > 1.0
-        ]
-    answer = to_dict(red, plans, labels)
+        found = answer(
+            minerals or [], [word.strip().upper() for word in members.split(",") if word.strip()], months, length,
+            hits=hits, budget=allowed, way=way, abroad=abroad, fixes=fixes, remove=remove, minutes=minutes, sets=sets,
+            world=load_world(world, data, tables=network_tables() | FIX_TABLES), note=note,
+        )  # fmt: skip
     if out is not None:
-        _write(out, answer, tables(red, plans, labels))
+        _write(out, found.to_dict(), found.tables())
     if as_json:
-        _emit(json.dumps(answer, allow_nan=False) + "\n")
+        _emit(json.dumps(found.to_dict(), allow_nan=False) + "\n")
     else:
         screen = _screen()
-        for section in sections(red, plans, labels):
+        for section in found.sections():
             _print(screen, section)
         _emit("")  # a full disk behind standard output is told here, not in a traceback when the program ends
 
@@ -111,20 +91,6 @@ def _by_kind(text: str) -> Mapping[str, int]:
             raise ShockError(f"--budget: {part!r} cannot be read; write each kind once, e.g. supplier=2,chokepoint=1.")
         found[kind.strip()] = int(count)
     return found
-
-
-def _chains(world: Loaded, names: list[str]) -> list[str] | None:
-    from orebridge.stories.scope import scope_of
-
-    return list(dict.fromkeys(scope_of(world, name).chain for name in names)) or None
-
-
-def _known(members: tuple[str, ...], used: set[str]) -> None:
-    from orebridge.errors import UnknownLabel
-
-    for member in members:
-        if member not in used:
-            raise UnknownLabel(f"member {member}: no use of it stands in the tables of these chains; leave it out.")
 
 
 @contextmanager

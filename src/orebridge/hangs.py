@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pandas as pd
 
-from orebridge.labels import and_list, capital
+from orebridge.labels import Labels, and_list, capital
 from orebridge.trail import readable
 
 if TYPE_CHECKING:
@@ -70,7 +70,20 @@ def break_even_words(response: Response) -> str:
         "unknown": "the loss is unknown in USD, as what runs short has no stated value,",
     }
     parts = [f"{words.get(kind, kind)} {' or '.join(ways)}" for kind, ways in kinds.items()]
-    return capital("; ".join(parts)) + "." if parts else ""
+    return f"{capital('; '.join(parts))}.{_left_out(response)}" if parts else ""
+
+
+def _left_out(response: Response) -> str:
+    """Which chains the sweeps are about, where not all."""
+    left = len(response.chains) - len(response.hinge_chains)
+    if not left:
+        return ""
+    about = and_list(Labels.of(response).chain(chain) for chain in response.hinge_chains)
+    rest = "the other chain, which holds" if left == 1 else f"the other {left} chains, which together hold"
+    return (
+        f" Stock curve, tornado, limits and remedies are for {about}; they leave out {rest} less than a twentieth of "
+        "what is lost without a plan."
+    )
 
 
 def _of(way: str) -> str:

@@ -86,18 +86,16 @@ def make_plan(
     def long(frame: pd.DataFrame, columns: dict[str, str], values: np.ndarray, **more: np.ndarray) -> pd.DataFrame:
         # Origin classes of one thing are one row: they differ inside the plan, not for whoever ships it.
         labels = frame[list(columns.values())].set_axis(list(columns), axis=1)
-        group = labels.groupby(list(columns), sort=False).ngroup().to_numpy()
+        group = _numbered(labels)
         first = np.unique(group, return_index=True)[1]
         n = len(first)
         total = np.zeros((n, t))
         np.add.at(total, group, values[:, :t])
-        data = {name: np.repeat(labels[name].to_numpy()[first], t) for name in columns}
-        data["month"] = np.tile(months, n)
+        made = labels.iloc[np.repeat(first, t)].reset_index(drop=True)
         # The solver keeps zero to 1e-7; a quantity a hair below it is none.
-        data["tonnes"] = np.where(np.abs(total) < 1e-9, 0.0, total).ravel()
-        for name, extra in more.items():
-            data[name] = np.repeat(np.bincount(group, extra, n), t)
-        return pd.DataFrame(data)
+        tonnes = np.where(np.abs(total) < 1e-9, 0.0, total).ravel()
+        sums = {name: np.repeat(np.bincount(group, extra, n), t) for name, extra in more.items()}
+        return made.assign(month=np.tile(months, n), tonnes=tonnes, **sums)
 
     demands = network.demands[network.demands["is_member"].to_numpy(dtype=bool)]
     unmet = long(
@@ -128,6 +126,16 @@ def make_plan(
         loss=member_loss(network, limits, horizon, flows).assign(chain=network.chains[0] if network.chains else ""),
         stages=dict(stages or {}),
     )  # fmt: skip
+
+
+def _numbered(labels: pd.DataFrame) -> np.ndarray:
+    """Rows with the same labels share a number; numbers follow the order of first appearance."""
+    codes = np.zeros(len(labels), dtype=np.int64)
+    for name in labels:
+        own, kinds = pd.factorize(labels[name], use_na_sentinel=False)
+        codes = codes * max(len(kinds), 1) + own
+        codes = pd.factorize(codes)[0]
+    return codes
 
 
 def joined(plans: list[Plan]) -> Plan:

@@ -13,11 +13,9 @@ import pandas as pd
 from orebridge.actions import actions
 from orebridge.build import build_network
 from orebridge.delivery.coordination import Coordination, coordination
-from orebridge.delivery.hinges import break_even_days, stock_curve, tornado
+from orebridge.delivery.decisive import Hinges, hinges_of
 from orebridge.delivery.limits import restrict_to
-from orebridge.delivery.marginal import marginal_values
 from orebridge.delivery.modes import ChainWays, four_ways, news_of, rolled_ways
-from orebridge.delivery.remedies import what_helps
 from orebridge.errors import NetworkError, ShockError, UnknownLabel
 from orebridge.labels import calendar_month
 from orebridge.network import SupplyNetwork
@@ -57,6 +55,8 @@ class Response:
     binding: pd.DataFrame = field(default_factory=pd.DataFrame)
     #: Facilities, recipes and stocks that would change the answer: kind, what, change, saves_usd, saves_share, words.
     remedies: pd.DataFrame = field(default_factory=pd.DataFrame)
+    #: Chains that the stock curve, the tornado, limits, remedies and marginal values are about: nearly all of the loss.
+    hinge_chains: tuple[str, ...] = ()
     #: Loss in USD by way with perfect foresight, where the plans know only what is declared.
     foresight: dict[str, float] = field(default_factory=dict)
 
@@ -94,6 +94,11 @@ def respond(
     year. With `foresight="declared"` a plan knows of each event what is declared by then and is made anew when the news
     changes; with "perfect" it knows everything from the first month. Raises the errors of `orebridge.errors`; a
     response exists only if every stage was optimal.
+
+    >>> from orebridge import respond
+    >>> answer = respond(["china-antimony-2024"], members=["JPN"], months=6, hinges=False)
+    >>> answer.chains, list(answer.plans)
+    (('antimony',), ['unaided', 'alone'])
     """
     if not 1 <= months <= 120:
         raise ShockError(f"--months must be from 1 to 120, not {months}.")
@@ -121,8 +126,9 @@ def respond(
         return (perfect if len(news) < 2 else rolled_ways(part, news, perfect, wanted)), perfect
 
     touched = [part for part in (network.subset([c]) for c in network.chains) if not restrict_to(effects, part).empty]
-    with ThreadPoolExecutor(WORKERS) as pool:
-        answers = list(pool.map(plan, touched))
+    with ThreadPoolExecutor(WORKERS) as pool:  # large chains first, so that none is left to the end alone
+        jobs = {part.chains: pool.submit(plan, part) for part in sorted(touched, key=lambda part: -len(part.routes))}
+        answers = [jobs[part.chains].result() for part in touched]
     parts = [answer for answer, _ in answers]
     plans = {way: joined([p.plans[way] for p in parts]) for way in WAYS if way in parts[0].plans}
     rolled = any(answer is not perfect for answer, perfect in answers)
@@ -131,33 +137,20 @@ def respond(
         way: "one member: there is nobody to share or plan with" for way in ("treaty", "joint") if way not in plans
     }
     worth = coordination(plans["alone"], plans["joint"], alliance, parts) if "joint" in plans else None
-    main = max(parts, key=lambda p: (float(p.plans["unaided"].loss["usd"].sum()), p.network.chains[0]))
     best = "joint" if "joint" in plans else "alone"
-    curve, swings, marginal, even = pd.DataFrame(), pd.DataFrame(), pd.DataFrame(), {}
-    binding, cures = pd.DataFrame(), pd.DataFrame()
+    found = Hinges()
     if hinges:
-        part = network.subset(main.network.chains)
-        own = restrict_to(effects, part)
-        ways = tuple(dict.fromkeys(("unaided", "alone", best)))
-        note("what the answer hangs on, what binds, and what would help")
-        gains = best if plans[best].loss_usd() > 0 else "alone"
-        with ThreadPoolExecutor(WORKERS) as pool:
-            swung = pool.submit(tornado, part, own, months, "alone")
-            curved = pool.submit(stock_curve, part, own, months, ways)
-            helped = pool.submit(what_helps, part, own, months, best, worth.helps if worth else None, start)
-            worths = pool.submit(marginal_values, part, own, months, gains, start=start)
-            swings, curve, found, marginal = swung.result(), curved.result(), helped.result(), worths.result()
-        even = {way: break_even_days(curve, way) for way in ways}
-        binding, cures = found.limits, found.remedies
+        known_all, helps = [perfect for _, perfect in answers], worth.helps if worth else None
+        found = hinges_of(network, effects, months, known_all, best, helps, start, WORKERS, note)
         if worth is not None and not worth.helps and plans[best].loss_usd() > 0:
             worth = replace(worth, words=f"{worth.words} {found.words}")
     return Response(
         world=world, network=network, shocks=loaded, effects=effects, members=alliance, start=start, months=months,
         chains=tuple(p.network.chains[0] for p in parts), plans=plans, absent=absent, coordination=worth,
         actions=actions(plans[best], plans["unaided"], network, alliance, lambda m: calendar_month(start, m), world.tables),
-        curve=curve, swings=swings, break_even=even, marginal=marginal,
+        curve=found.curve, swings=found.swings, break_even=found.break_even, marginal=found.marginal,
         warnings=(*effects.notes, *_warnings(network, parts, loaded)), foresight=known,
-        binding=binding, remedies=cures,
+        binding=found.binding, remedies=found.remedies, hinge_chains=found.chains,
     )  # fmt: skip
 
 

@@ -18,7 +18,10 @@ def stop_if_interrupted() -> None:
 
 @contextmanager
 def ctrl_c_heard() -> Iterator[None]:
-    """Within it Ctrl-C raises KeyboardInterrupt as usual and is remembered for `stop_if_interrupted`."""
+    """Within it Ctrl-C raises KeyboardInterrupt as usual and is remembered for `stop_if_interrupted`.
+
+    An error that comes of it is a KeyboardInterrupt too: Python and libraries wrap what is raised inside their hooks.
+    """
 
     def stop(*_: object) -> None:
         interrupted.set()
@@ -30,6 +33,10 @@ def ctrl_c_heard() -> Iterator[None]:
     before = signal.signal(signal.SIGINT, stop)
     try:
         yield
+    except Exception as error:
+        if interrupted.is_set():
+            raise KeyboardInterrupt from error
+        raise
     finally:
         signal.signal(signal.SIGINT, before)
         interrupted.clear()

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import re
 import weakref
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -109,7 +109,8 @@ class Trail:
         adjustments = response.network.adjustments
         own = adjustments[adjustments["chain"].isin(self._chains)] if "chain" in adjustments else adjustments
         self.balanced = self._balance(own)
-        self._by_key = {tuple(row.what.split(" ")): b for row, b in zip(own.itertuples(), self.balanced, strict=True)}
+        whats = (str(row["what"]) for row in own.to_dict("records"))
+        self._by_key = {tuple(what.split(" ")): b for what, b in zip(whats, self.balanced, strict=True)}
         self._cited = {place for b in self.balanced for place in b.rows}
 
     @classmethod
@@ -166,14 +167,15 @@ class Trail:
             for c, i, file, line in demand[["commodity", "country", "file", "line"]].itertuples(index=False):
                 places.setdefault((str(c), str(i)), []).append((str(file), int(line)))
         result = []
-        for row in own.itertuples():
-            key = str(row.what).split(" ")
-            cited = [(str(row.file), int(row.line))] if row.file else []
+        for row in own.to_dict("records"):
+            key = str(row["what"]).split(" ")
+            cited = [(str(row["file"]), int(row["line"]))] if row["file"] else []
             if key[0] == "demand" and cited:
                 cited = places.get((key[1], key[2]), cited)
             result.append(
-                Balanced(anchor_of("b", *key), self._words(key), float(row.stated), float(row.used),
-                         float(row.change_share), str(row.confidence), str(row.source), tuple(cited), bool(row.inferred))
+                Balanced(anchor_of("b", *key), self._words(key), float(row["stated"]), float(row["used"]),
+                         float(row["change_share"]), str(row["confidence"]), str(row["source"]), tuple(cited),
+                         bool(row["inferred"]))
             )  # fmt: skip
         return result
 
@@ -229,7 +231,7 @@ class Trail:
             keep &= frame["project"].isin(set(known.loc[known["process"].isin(steps["process"]), "project"]))
         return keep
 
-    def _figure(self, table: str, keys: Sequence[str], row: Mapping[str, object], used: bool) -> Figure:
+    def _figure(self, table: str, keys: Sequence[str], row: Mapping[Hashable, object], used: bool) -> Figure:
         low, high = (_in_stated_unit(row, end) for end in ("low", "high"))
         unit = " ".join(str(row[c]) for c in ("stated_unit", "stated_basis") if row.get(c))
         year = _float(row.get("year"))
@@ -272,7 +274,7 @@ def _float(value: object) -> float:
         return math.nan
 
 
-def _in_stated_unit(row: Mapping[str, object], end: str) -> str:
+def _in_stated_unit(row: Mapping[Hashable, object], end: str) -> str:
     """`low` or `high`, held in inside units, in the unit of the stated value, as the source's reader expects it."""
     stated, inside, number = _float(row.get("stated_value")), _float(row.get("value")), _float(row.get(end))
     if math.isnan(number):

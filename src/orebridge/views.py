@@ -44,15 +44,16 @@ def by_member(response: Response) -> pd.DataFrame:
         short = short_rows(plan)
         for member in response.members:
             months = short[short["member"] == member].groupby("month")["tonnes"].sum()
+            which, lacking = months.index.to_numpy(dtype=int), months.to_numpy(dtype=float)
             rows.append(
                 {
                     "way": way,
                     "member": member,
                     "loss_usd": plan.loss_usd(member),
                     "tonnes": float(months.sum()),
-                    "first": int(months.index.min()) if len(months) else 0,
-                    "worst": int(months.idxmax()) if len(months) else 0,
-                    "peak": float(months.max()) if len(months) else 0.0,
+                    "first": int(which.min()) if len(which) else 0,
+                    "worst": int(which[lacking.argmax()]) if len(which) else 0,
+                    "peak": float(lacking.max()) if len(which) else 0.0,
                 }
             )
     return pd.DataFrame(rows)
@@ -62,7 +63,7 @@ def base_use(response: Response) -> pd.DataFrame:
     """Base-year use of each member, product and tier, t per month (`use`)."""
     demands = response.network.demands
     own = demands[demands["country"].isin(response.members) & demands["chain"].isin(response.chains)]
-    frame = own.groupby(["country", "commodity", "tier"], as_index=False)["D"].sum()
+    frame = own.groupby(["country", "commodity", "tier"], as_index=False)[["D"]].sum()
     return frame.rename(columns={"country": "member", "commodity": "product", "D": "use"})
 
 
@@ -111,7 +112,7 @@ def shock_months(response: Response) -> tuple[int, int]:
 
 
 def hardest_chain(response: Response) -> str:
-    """The chain that loses most unaided (in USD; where that is unknown in tonnes)."""
+    """The chain that loses most unaided, in USD as far as it is known; of equal ones the one that loses most tonnes."""
     loss = response.plans["unaided"].loss.groupby("chain")[["usd", "tonnes"]].sum().fillna(0.0)
     if loss.empty:
         return response.chains[0]
@@ -131,7 +132,7 @@ def hardest_product(response: Response, chain: str) -> str:
     demands = response.network.demands
     value = demands.groupby(["commodity", "tier"])["value_usd"].first()
     short = response.plans["unaided"].unmet
-    short = short[short["chain"] == chain].groupby(["product", "tier"], as_index=False)["tonnes"].sum()
+    short = short[short["chain"] == chain].groupby(["product", "tier"], as_index=False)[["tonnes"]].sum()
     short["usd"] = [t * float(np.nan_to_num(value.get((p, k), 0.0)))
                     for p, k, t in short[["product", "tier", "tonnes"]].itertuples(index=False)]  # fmt: skip
     total = short.groupby("product")[["usd", "tonnes"]].sum().sort_values(["usd", "tonnes"], ascending=False)
@@ -203,7 +204,7 @@ def stage_flows(response: Response, path: list[str], way: str | None, months: tu
         )
         ran = by_site.reindex(keys).fillna(0.0).to_numpy()
         flows = plan.flows[plan.flows["month"].between(first, last)]
-        flows = flows.groupby(["commodity", "origin", "destination"], as_index=False)["tonnes"].sum()
+        flows = flows.groupby(["commodity", "origin", "destination"], as_index=False)[["tonnes"]].sum()
     made = np.zeros(len(nodes))
     rate = net.terms["coefficient"].to_numpy()
     np.add.at(
@@ -229,17 +230,20 @@ def stage_flows(response: Response, path: list[str], way: str | None, months: tu
 def feeding(flows: pd.DataFrame, members: tuple[str, ...]) -> pd.DataFrame:
     """The part of `stage_flows` that ends with members' users: at each place the tonnes that leave are traced back in
     proportion to what arrives. Tonnes worked up for others, or put into stock, drop out."""
-    part: dict[str, float] | None = None
+    part: pd.Series | None = None
     kept = []
     for stage in range(int(flows["stage"].max()) if len(flows) else -1, -1, -1):
         own = flows[flows["stage"] == stage]
         share = (
-            own["destination"].isin(members).astype(float) if part is None else own["destination"].map(part).fillna(0.0)
+            own["destination"].isin(members).astype(float)
+            if part is None
+            # Where nothing moves `part` is empty, and a mapped column of texts would stay one of texts.
+            else own["destination"].map(part).astype(float).fillna(0.0)
         )
         fed = own.assign(tonnes=own["tonnes"] * share)
         kept.append(fed[fed["tonnes"] > 0])
         left, fed_left = own.groupby("origin")["tonnes"].sum(), fed.groupby("origin")["tonnes"].sum()
-        part = (fed_left / left).fillna(0.0).to_dict()
+        part = (fed_left / left).fillna(0.0)
     return pd.concat(kept[::-1], ignore_index=True) if kept else flows
 
 

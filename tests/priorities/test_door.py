@@ -41,6 +41,17 @@ def test_words_fit_a_hundred_columns_and_say_the_main_things(result: Priorities)
     assert not {"nan", "None", "inf"} & set(text.replace("(", " ").replace(",", " ").split())
 
 
+def test_words_claim_no_difference_where_there_is_none() -> None:
+    """HHI and the N-1 coverage are of the world: the same ranks everywhere; and two methods cannot outvote a third."""
+    same = priorities(("USA", "JPN"), methods=("hhi", "iea_n1"), world=world(), inputs=inputs(), draws=3)
+    text = " ".join(lines_of(same))
+    assert "No mineral's overall rank differs between the economies." in text and "Ranks differ most" not in text
+    assert same.disagreements().empty
+    two = priorities(("USA", "JPN"), methods=("hhi", "eu2023"), world=world(), inputs=inputs(), draws=3)
+    text = " ".join(lines_of(two))
+    assert "Kendall's tau" in text and "They differ most on" not in text and "Ranks differ most" in text
+
+
 def test_dict_is_plain_json(result: Priorities) -> None:
     text = json.dumps(result.to_dict(), allow_nan=False)
     back = json.loads(text)

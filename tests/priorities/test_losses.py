@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -147,6 +148,27 @@ def test_a_cache_that_cannot_be_written_is_told(
     (tmp_path / "cache").write_text("a file, no folder", encoding="utf-8")
     with pytest.raises(OutputError, match="OREBRIDGE_CACHE"):
         refresh(network_world, [Subject(("JPN",))], "k", workers=1)
+
+
+def test_a_loss_of_unknown_value_is_absent_and_not_zero(network_world: World) -> None:
+    """Without a value of lost output the tonnes stand, the dollars are unknown, and the mineral has no score."""
+    whole, shock = build_network(network_world, ("USA",)), "china-gallium-germanium-ban"
+    network = whole.subset(["gallium"])
+    bare = replace(network, demands=network.demands.assign(value_usd=float("nan")))
+    effects = restrict_to(effects_of((load_shock(shock),), whole, losses.MONTHS, losses.START), network)
+    stated, unknown = (
+        pd.DataFrame(losses._one(net, effects, ("USA",), shock, "gallium", (0.5, 2.0), {})) for net in (network, bare)
+    )
+    assert stated["usd"].gt(0).all() and unknown["tonnes"].gt(0).all()
+    assert unknown[["usd", "low", "high"]].isna().all(axis=None)
+    table = read_table(LossTable("abc", unknown).text())
+    assert table is not None
+    pd.testing.assert_frame_equal(table.frame, unknown)
+    for rows, there in ((stated, True), (table.frame, False)):
+        score = ExpectedLoss().score(inputs().replace(losses=rows), "USA").set_index("mineral").loc["gallium"]
+        assert np.isfinite(score["score"]) == there
+        assert ("no value of lost output" in score["absent_reason"]) != there
+        assert score["worst_shock"] == (shock if there else "")
 
 
 def test_range_of_a_loss_is_that_of_the_value_of_lost_output() -> None:

@@ -9,8 +9,10 @@ import pytest
 from hypothesis import given
 
 from orebridge.build import build_network
+from orebridge.charts.vulnerabilities import THEIRS, upstream
 from orebridge.errors import UnknownLabel
 from orebridge.network import SupplyNetwork
+from orebridge.vulnerabilities.result import Vulnerabilities
 from orebridge.vulnerabilities.tracing import NONE, Tracer, hidden_dependence, summed, trace, trace_links
 from orebridge.world import load_world
 
@@ -178,3 +180,21 @@ def test_japans_heavy_magnets_rest_on_myanmar_and_nobody_sees_it(bundled: Supply
     row = own[(own["stage"] == "source of dysprosium") & (own["origin"] == "MMR")].iloc[0]
     assert row["share"] > 0.3
     assert row["direct"] == pytest.approx(0.0, abs=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("member", "product", "mineral", "red"),
+    [("RUS", "nickel/class1", "nickel", False), ("USA", "ndfeb/magnet-heavy", "dysprosium", True)],
+)
+def test_bands_are_drawn_where_members_alone_mine_or_the_user_makes_next_to_nothing(
+    member: str, product: str, mineral: str, red: bool
+) -> None:
+    """Russia mines all of its nickel, so no foreign country is the first source; the United States make under 1.5 % of
+    their own heavy magnets, and must not be gathered into the rest of the world as user."""
+    tables = load_world()
+    network = build_network(tables, ("RUS", "USA"), ["nickel", "rare_earth_magnets"])
+    sankey = upstream(Vulnerabilities(network, tables, (), 12, 6, "alone", {}), member, product, mineral).data[0]
+    users = set(sankey.link.target) - set(sankey.link.source)
+    names = {"RUS": "Russia", "USA": "United States"}
+    assert [sankey.node.label[k] for k in users] == [f"{names[member]} 100%"]
+    assert (THEIRS in sankey.link.color) == red

@@ -109,19 +109,19 @@ def _bands(
     """Bands of one picture: what moves, and pale beside it what the other picture has more."""
     labels, trail, limits = Labels.of(response), Trail.of(response), set(restricting(response))
     bands: dict[str, list[object]] = {"source": [], "target": [], "value": [], "color": [], "customdata": []}
-    for row in links.itertuples():
-        commodity, origin, destination = str(row.commodity), str(row.origin), str(row.destination)
-        real = float(getattr(row, shown))
-        missing = max(0.0, float(getattr(row, other)) - real)
+    for row in links.to_dict("records"):
+        commodity, origin, destination = str(row["commodity"]), str(row["origin"]), str(row["destination"])
+        stage, real = int(row["stage"]), float(row[shown])
+        missing = max(0.0, float(row[other]) - real)
         colour = RESTRICTED if origin in limits else OURS if origin in response.members else OTHER
         base = trail.shipment(commodity, origin, destination)
-        known = marked(f"{row.before:,.1f} t", base.confidence if base else "derived")
-        words = f"{safe(labels.commodity(commodity))}<br>{_way(origin, destination)}<br>base year {known}; plan {row.after:,.1f} t"
+        known = marked(f"{row['before']:,.1f} t", base.confidence if base else "derived")
+        words = f"{safe(labels.commodity(commodity))}<br>{_way(origin, destination)}<br>base year {known}; plan {row['after']:,.1f} t"
         for amount, tint in ((real, colour), (missing, GHOST)):
             if amount > 0:
-                bands["source"].append(at[int(row.stage), origin])
-                bands["target"].append(at[int(row.stage) + 1, destination])
-                bands["value"].append(amount / float(row.total or 1.0))
+                bands["source"].append(at[stage, origin])
+                bands["target"].append(at[stage + 1, destination])
+                bands["value"].append(amount / float(row["total"] or 1.0))
                 bands["color"].append(tint)
                 bands["customdata"].append(words)
     return bands
@@ -161,12 +161,12 @@ def _places(links: pd.DataFrame, shown: str, stages: int) -> dict[str, list[obje
     out: dict[tuple[int, str], float] = {}
     into: dict[tuple[int, str], float] = {}
     real: dict[tuple[int, str], float] = {}
-    for row, size in zip(links.itertuples(), big, strict=True):
-        out[int(row.stage), row.origin] = out.get((int(row.stage), row.origin), 0.0) + size
-        into[int(row.stage) + 1, row.destination] = into.get((int(row.stage) + 1, row.destination), 0.0) + size
-        place = (int(row.stage) + 1, row.destination) if int(row.stage) + 1 == stages else None
-        for key in filter(None, ((int(row.stage), row.origin), place)):
-            real[key] = real.get(key, 0.0) + float(getattr(row, shown))
+    for row, share in zip(links.to_dict("records"), big.to_numpy(dtype=float).tolist(), strict=True):
+        start, end = (int(row["stage"]), str(row["origin"])), (int(row["stage"]) + 1, str(row["destination"]))
+        out[start] = out.get(start, 0.0) + share
+        into[end] = into.get(end, 0.0) + share
+        for key in (start, end) if end[0] == stages else (start,):
+            real[key] = real.get(key, 0.0) + float(row[shown])
     size = {key: max(out.get(key, 0.0), into.get(key, 0.0)) for key in {**out, **into}}
     weight: dict[str, float] = {}
     for (_, country), value in size.items():

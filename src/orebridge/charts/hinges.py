@@ -16,12 +16,15 @@ if TYPE_CHECKING:
     from orebridge.session import Response
 
 LOW, HIGH = "#3f6fa8", "#b8574a"
+UNKNOWN = "The loss in USD is unknown: the table of values states none for a use that is short."
 
 
 def stock_curve(response: Response) -> go.Figure:
     """Million USD lost against days of stock held by members' industry, with the break-even days and what they mean."""
     if response.curve.empty:
         return empty("The stock curve was left out (--quick).")
+    if response.curve["loss_usd"].isna().all():
+        return empty(UNKNOWN)
     figure = blank()
     top = float(response.curve["loss_usd"].max()) / 1e6
     for k, (way, group) in enumerate(response.curve.groupby("way", sort=False)):
@@ -81,6 +84,9 @@ def tornado(response: Response) -> go.Figure:
     rows = swings_in_words(response)
     if rows.empty:
         return empty("The tornado was left out (--quick).")
+    moved = rows[["low", "high"]].sub(rows["stated"], axis=0).to_numpy(dtype=float) / 1e6
+    if np.isnan(moved).all():
+        return empty(UNKNOWN)
     rows = rows.iloc[::-1]
     label = [
         f"<b>{safe(r.title)}</b><br>{safe(r.stated_words)} · range {safe(r.low_words)} to {safe(r.high_words)}"
@@ -104,9 +110,8 @@ def tornado(response: Response) -> go.Figure:
             hoverinfo="text",
         )
     stated = float(rows["stated"].iloc[0]) / 1e6
-    change = rows[["low", "high"]].sub(rows["stated"], axis=0).to_numpy() / 1e6
-    width = float(np.nanmax(np.abs(change))) or 1.0
-    reach = [min(float(np.nanmin(change)), 0.0) - 0.28 * width, max(float(np.nanmax(change)), 0.0) + 0.28 * width]
+    width = float(np.nanmax(np.abs(moved))) or 1.0
+    reach = [min(float(np.nanmin(moved)), 0.0) - 0.28 * width, max(float(np.nanmax(moved)), 0.0) + 0.28 * width]
     dress(figure, 110 + 52 * len(rows), barmode="overlay", margin={"t": 46, "l": 300, "r": 20, "b": 50}, bargap=0.45)
     figure.update_xaxes(title=f"change of the loss alone, million USD (as stated: {stated:,.0f})", range=reach)
     figure.update_yaxes(tickfont={"size": 12}, automargin=True)
@@ -114,5 +119,5 @@ def tornado(response: Response) -> go.Figure:
 
 
 def _bar_text(change: float, loss: float, words: str) -> str:
-    """Words at the end of a bar; none where the assumption moves nothing."""
-    return "" if abs(change) < 0.5 else f"{safe(words)} → {loss:,.0f}"
+    """Words at the end of a bar; none where the assumption moves nothing, or by an unknown sum."""
+    return "" if not abs(change) >= 0.5 else f"{safe(words)} → {loss:,.0f}"

@@ -75,18 +75,18 @@ def rank_flow(result: Priorities, shown: int = 10) -> go.Figure:
         return empty("No method has a score to rank by.")
     figure = go.Figure()
     titles = ["all methods", *(_short(m.title) for m in methods)]
-    for k, row in enumerate(table.head(shown).itertuples()):
-        places, words = [1 - float(row.score)], [f"{row.rank:.0f}"]
+    for k, row in enumerate(table.head(shown).to_dict("records")):
+        places, words = [1 - float(row["score"])], [f"{row['rank']:.0f}"]
         for method in methods:
             frame = ranking.scores[method.name].set_index("mineral")["rank"]
-            rank, count = float(frame[row.mineral]), int(frame.notna().sum())
+            rank, count = float(frame[row["mineral"]]), int(frame.notna().sum())
             places.append((rank - 1) / max(count - 1, 1) if np.isfinite(rank) else np.nan)
             words.append(f"{rank:g} of {count}" if np.isfinite(rank) else "")
         colour = STRONG[k % len(STRONG)]
         figure.add_scatter(
-            x=titles, y=places, mode="lines+markers", name=safe(row.label), connectgaps=False, line={"color": colour, "width": 2},
+            x=titles, y=places, mode="lines+markers", name=safe(row["label"]), connectgaps=False, line={"color": colour, "width": 2},
             marker={"size": 9, "color": colour}, customdata=words,
-            hovertemplate=f"<b>{safe(row.label)}</b>, %{{x}}: rank %{{customdata}}<extra></extra>",
+            hovertemplate=f"<b>{safe(row['label'])}</b>, %{{x}}: rank %{{customdata}}<extra></extra>",
         )  # fmt: skip
     _side_labels(figure, table.head(shown), titles[0])
     dress(figure, 560, showlegend=False, margin={"t": 30, "r": 30, "b": 70, "l": 190})

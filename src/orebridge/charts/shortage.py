@@ -36,11 +36,12 @@ def shortage_by_month(response: Response, most: int = MOST_ROWS) -> go.Figure:
     months = [response.month_label(m) for m in range(1, response.months + 1)]
     traces, peaks, totals = [], dict.fromkeys(keys, 0.0), {}
     for column, way in enumerate(ways):
-        short = short_rows(response.plans[way]).groupby(["member", "product", "tier", "month"])["tonnes"].sum()
-        totals[way] = float(short.sum())
+        short = short_rows(response.plans[way])
+        short = short.groupby(["member", "product", "tier", "month"], as_index=False)[["tonnes"]].sum()
+        totals[way] = float(short["tonnes"].sum())
         for row, (member, product) in enumerate(keys):
             series = {tier: _series(short, (member, product, tier), response.months) for tier in TIERS}
-            peaks[member, product] = max(peaks[member, product], float(sum(series.values()).max()))
+            peaks[member, product] = max(peaks[member, product], float(np.sum(list(series.values()), axis=0).max()))
             place = row * len(ways) + column + 1
             for tier, values in series.items():
                 if place == 1 or values.any():
@@ -136,12 +137,12 @@ def _texts(
     return texts
 
 
-def _series(short: pd.Series, key: tuple[str, str, str], months: int) -> np.ndarray:
+def _series(short: pd.DataFrame, key: tuple[str, str, str], months: int) -> np.ndarray:
     """Tonnes by month 1..months of one member, product and tier; months without shortage are 0."""
     values = np.zeros(months)
-    if key in short.index.droplevel("month"):
-        found = short.xs(key, level=("member", "product", "tier"))
-        values[found.index.to_numpy(dtype=int) - 1] = found.to_numpy()
+    member, product, tier = key
+    own = short[(short["member"] == member) & (short["product"] == product) & (short["tier"] == tier)]
+    values[own["month"].to_numpy(dtype=int) - 1] = own["tonnes"].to_numpy(dtype=float)
     return values
 
 
@@ -212,12 +213,9 @@ def loss_by_way(response: Response) -> go.Figure:
 def _totals(figure: go.Figure, sums: pd.DataFrame, member: str, ways: list[str], column: int) -> None:
     """The sum above each bar; an unknown value is left out of it, as it is out of the bar."""
     for row, (name, scale, items) in enumerate((("usd", 1e6, (*TIERS, STOCK)), ("tonnes", 1.0, TIERS)), 1):
-        totals = [float(np.nansum([_cell(sums, (member, i, way), name) for i in items])) / scale for way in ways]
+        known = sums[name].to_dict()
+        totals = [float(np.nansum([known.get((member, i, way), np.nan) for i in items])) / scale for way in ways]
         figure.add_scatter(
             x=ways, y=totals, text=[f"{v:,.0f}" for v in totals], mode="text", textposition="top center",
             showlegend=False, hoverinfo="skip", cliponaxis=False, row=row, col=column,
         )  # fmt: skip
-
-
-def _cell(sums: pd.DataFrame, key: tuple[str, str, str], name: str) -> float:
-    return float(sums.at[key, name]) if key in sums.index else float("nan")

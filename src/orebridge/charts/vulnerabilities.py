@@ -37,17 +37,17 @@ def exposure(found: Vulnerabilities) -> go.Figure:
     keys = best.groupby(["chain", "product", "member"], sort=False)["share"].max().reset_index()
     keys = keys.sort_values(["share"], ascending=False, kind="stable").head(MOST_ROWS)
     names = [f"{_short(labels.commodity(p), 38)}, {m}" for p, m in zip(keys["product"], keys["member"], strict=True)]
-    cell = {(r.product, r.member, r.origin): r for r in best.itertuples()}
+    cell = {(r["product"], r["member"], r["origin"]): r for r in best.to_dict("records")}
     z = np.full((len(keys), len(origins)), np.nan)
     words = np.full(z.shape, "", dtype=object)
     for i, (product, member) in enumerate(zip(keys["product"], keys["member"], strict=True)):
         for j, origin in enumerate(origins):
             row = cell.get((product, member, origin))
-            if row is not None and row.share >= 0.005:
-                z[i, j] = row.share
+            if row is not None and row["share"] >= 0.005:
+                z[i, j] = row["share"]
                 words[i, j] = (
-                    f"{safe(_stage(str(row.stage), labels))}<br>{safe(country_name(origin))}: {row.share:.0%} "
-                    f"({row.direct:.0%} direct, {row.hidden:.0%} through third countries)"
+                    f"{safe(_stage(str(row['stage']), labels))}<br>{safe(country_name(origin))}: {row['share']:.0%} "
+                    f"({row['direct']:.0%} direct, {row['hidden']:.0%} through third countries)"
                 )
     figure = blank()
     text = np.where(np.isnan(z), "", np.char.mod("%.0f", np.nan_to_num(z) * 100))
@@ -158,7 +158,7 @@ def _symbols(rows: pd.DataFrame, column: str, symbol: str) -> list[str]:
 def upstream(found: Vulnerabilities, member: str, product: str, mineral: str | None = None) -> go.Figure:
     """Sankey: a member's product traced upstream, stage by stage; bands are shares of the use, by country of the maker.
 
-    Red bands come from the country that makes most of the first stage, green ones from members.
+    Red bands come from the country that makes most of the first stage (if not only members do), green ones from members.
     """
     import plotly.graph_objects as go
 
@@ -172,17 +172,18 @@ def upstream(found: Vulnerabilities, member: str, product: str, mineral: str | N
     links = trace_links(part, member, product, mineral)
     labels = Labels.of(found.world)
     depth = int(links["stage"].max()) + 1
-    links = _gathered(links)
+    links = _gathered(links, member)
     first = links[links["stage"] == depth - 1].groupby("origin")["share"].sum()
-    strong = (
-        str(first.drop(labels=[*found.members, "OTH"], errors="ignore").sort_values().index[-1]) if len(first) else ""
-    )
+    foreign = first.drop(labels=[*found.members, "OTH"], errors="ignore").sort_values()
+    strong = str(foreign.index[-1]) if len(foreign) else ""
     places: dict[tuple[int, str], int] = {}
     size: dict[tuple[int, str], float] = {}
-    for row in links.itertuples():
-        for key in ((int(row.stage) + 1, str(row.origin)), (int(row.stage), str(row.destination))):
-            places.setdefault(key, len(places))
-        size[int(row.stage) + 1, str(row.origin)] = size.get((int(row.stage) + 1, str(row.origin)), 0.0) + row.share
+    bands = links.to_dict("records")
+    for row in bands:
+        maker, user = (int(row["stage"]) + 1, str(row["origin"])), (int(row["stage"]), str(row["destination"]))
+        places.setdefault(maker, len(places))
+        places.setdefault(user, len(places))
+        size[maker] = size.get(maker, 0.0) + float(row["share"])
     size[0, member] = 1.0
     position = _positions(size, depth)
     figure = go.Figure(
@@ -194,21 +195,21 @@ def upstream(found: Vulnerabilities, member: str, product: str, mineral: str | N
                 "pad": 12, "thickness": 12, "color": NODE, "line": {"width": 0}, "hovertemplate": "%{label}<extra></extra>",
             },
             link={
-                "source": [places[int(r.stage) + 1, str(r.origin)] for r in links.itertuples()],
-                "target": [places[int(r.stage), str(r.destination)] for r in links.itertuples()],
+                "source": [places[int(r["stage"]) + 1, str(r["origin"])] for r in bands],
+                "target": [places[int(r["stage"]), str(r["destination"])] for r in bands],
                 "value": list(links["share"]),
                 "color": [THEIRS if o == strong else OURS if o in found.members else THIRD for o in links["origin"]],
                 "customdata": [
-                    f"{safe(labels.commodity(str(r.upstream)))} made in {safe(country_name(str(r.origin)))}, "
-                    f"for {safe(country_name(str(r.destination)))}: {r.share:.1%} of the use"
-                    for r in links.itertuples()
+                    f"{safe(labels.commodity(str(r['upstream'])))} made in {safe(country_name(str(r['origin'])))}, "
+                    f"for {safe(country_name(str(r['destination'])))}: {r['share']:.1%} of the use"
+                    for r in bands
                 ],
                 "hovertemplate": "%{customdata}<extra></extra>",
             },
             textfont={"size": 12, "color": INK},
         )
     )  # fmt: skip
-    dress(figure, 480, margin={"t": 66, "b": 16, "l": 8, "r": 8})
+    dress(figure, 480, margin={"t": 74, "b": 16, "l": 8, "r": 8})
     for stage in range(depth):
         own = [str(c) for c in dict.fromkeys(links.loc[links["stage"] == stage, "upstream"])]
         words = (
@@ -217,16 +218,16 @@ def upstream(found: Vulnerabilities, member: str, product: str, mineral: str | N
             else f"{own[0].partition('/')[0].replace('_', ' ')} feed".capitalize()
         )
         x = 1.0 - (stage + 1) / depth
-        side = {"xanchor": "left"} if stage == depth - 1 else {"xanchor": "center"}
-        note(figure, f"<b>{safe(_short(words, 30))}</b><br>made in", x, yshift=8, font={"size": 11}, **side)
-    note(figure, "<b>used in</b>", 1.0, yshift=8, font={"size": 11}, xanchor="right")
+        side = "left" if stage == depth - 1 else "center"
+        note(figure, f"<b>{safe(_short(words, 30))}</b><br>made in", x, yshift=16, font={"size": 11}, xanchor=side)
+    note(figure, "<b>used in</b>", 1.0, yshift=16, font={"size": 11}, xanchor="right")
     return figure
 
 
-def _gathered(links: pd.DataFrame) -> pd.DataFrame:
-    """Bands summed over feeds of a stage; countries under 1.5 % everywhere become the rest."""
+def _gathered(links: pd.DataFrame, user: str) -> pd.DataFrame:
+    """Bands summed over feeds of a stage; countries under 1.5 % everywhere become the rest, the user never."""
     weight = links.groupby("origin")["share"].max()
-    small = set(weight[weight < 0.015].index)
+    small = set(weight[weight < 0.015].index) - {user}
     moved = links.assign(**{end: links[end].where(~links[end].isin(small), "OTH") for end in ("origin", "destination")})
     keys = ["stage", "origin", "destination"]
     named = moved.groupby(keys)["upstream"].agg(lambda own: _one(list(own)))

@@ -126,18 +126,19 @@ def _routes(figure: go.Figure, response: Response, rows: pd.DataFrame, cut: floa
     trail, labels, places = Trail.of(response), Labels.of(response), outlines()
     widest = math.sqrt(float(rows["tonnes"].max()) or 1.0)
     seen: set[str] = set()
-    for row in rows.itertuples():
-        commodity, origin, destination = str(row.commodity), str(row.origin), str(row.destination)
+    for row in rows.to_dict("records"):
+        commodity, origin, destination = str(row["commodity"]), str(row["origin"]), str(row["destination"])
+        planned, before = float(row["tonnes"]), float(row["base"])
         base = trail.shipment(commodity, origin, destination)
         confidence = base.confidence if base else ""
-        group = _group(float(row.tonnes), float(row.base), weak(confidence))
+        group = _group(planned, before, weak(confidence))
         colour, dash, opacity = GROUPS[group]
-        known = marked(f"{row.base:,.1f} t", confidence) if row.base > 0 else "none"
+        known = marked(f"{before:,.1f} t", confidence) if before > 0 else "none"
         words = (
             f"<b>{safe(labels.commodity(commodity))}</b><br>{safe(country_name(origin))} to {safe(country_name(destination))}"
-            f"<br>plan {row.tonnes:,.1f} t over {response.months} months<br>base year {known}"
+            f"<br>plan {planned:,.1f} t over {response.months} months<br>base year {known}"
         )
-        width = THINNEST + (WIDEST - THINNEST) * math.sqrt(float(row.tonnes)) / widest
+        width = THINNEST + (WIDEST - THINNEST) * math.sqrt(planned) / widest
         for points in _arcs(places[origin].point, places[destination].point, cut, commodity):
             head = np.where(np.arange(len(points)) == HEAD, 9 + 2 * width, 0)
             marker = {"symbol": "arrow", "size": head, "angleref": "previous", "color": colour, "line": {"width": 0}}
@@ -221,7 +222,7 @@ def _bow(a: Point, b: Point, commodity: str) -> np.ndarray:
     middle = ((a[0] + b[0]) / 2 - dy * lift, (a[1] + b[1]) / 2 + dx * lift)
     t = np.linspace(0.0, 1.0, STEPS + 1)[:, None]
     points = (1 - t) ** 2 * np.array(a) + 2 * t * (1 - t) * np.array(middle) + t**2 * np.array(b)
-    return points.astype(np.float32)
+    return np.asarray(points, dtype=np.float32)
 
 
 def _land(figure: go.Figure, cut: float, members: set[str], limits: set[str]) -> None:

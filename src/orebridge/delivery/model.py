@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -62,6 +63,11 @@ class Model:
         self.program = Program(self.name)
         for add in BLOCKS:
             add(self)
+
+    @cached_property
+    def loss_weights(self) -> Floats:
+        """See `loss_weights`."""
+        return loss_weights(self.network)
 
     def retarget(self, limits: Limits, unaided: Flows) -> None:
         """Take other limits, and the course without a plan that goes with them, in place.

@@ -28,6 +28,7 @@ from orebridge.results import WAYS, Plan, make_plan, member_loss
 from orebridge.shocks import Effects
 from orebridge.trace import merged, split_by_origin
 
+SAME_USD = 100.0  # a loss below it is none, rounding of the stages included
 MOST_MEMBERS = 5  # beyond it the number of coalitions to solve is not worth the wait
 Coalition = frozenset[str]
 
@@ -95,7 +96,7 @@ def four_ways(
             coalitions = [frozenset(c) for size in sizes for c in combinations(sorted(everyone), size)]
     with ThreadPoolExecutor(workers) as pool:  # the solver works outside the interpreter's lock
         running = {way: pool.submit(job) for way, job in jobs.items()}
-        kept = pool.submit(solver.loss, everyone, done["alone"].flows, True) if "joint" in ways else None
+        kept = pool.submit(solver.kept, done["alone"].flows) if "joint" in ways else None
         parts = {c: pool.submit(solver.loss, c, done["alone"].flows) for c in coalitions}
         done |= {way: run.result() for way, run in running.items()}
     worth = {c: run.result() for c, run in parts.items()}
@@ -195,11 +196,19 @@ class _Solver:
         staged = solve_staged(model)
         return _Done(model.flows(staged.solution), staged.stages, self._usd(model.flows(staged.least_loss)))
 
-    def loss(self, coalition: Coalition, alone: Flows, keep_stock: bool = False) -> float:
+    def loss(self, coalition: Coalition, alone: Flows) -> float:
         """Least loss of all members in USD where the coalition plans together, by the weighted solve."""
         model = self._model("+".join(sorted(coalition)), coalition, alone, None)
-        if keep_stock:
-            _keep_stock(model, alone)
+        return self._usd(model.flows(solve_single(model)))
+
+    def kept(self, alone: Flows) -> float:
+        """The same where all plan together and no stock is lent. Where nothing is lost alone there is nothing to gain."""
+        usd = self._usd(alone)
+        if usd <= SAME_USD:
+            return usd
+        everyone = frozenset(self.network.members)
+        model = self._model(f"{'+'.join(sorted(everyone))}, no stock lent", everyone, alone, None)
+        _keep_stock(model, alone)
         return self._usd(model.flows(solve_single(model)))
 
     def _model(self, way: str, coalition: Coalition, alone: Flows | None, moved: np.ndarray | None) -> Model:

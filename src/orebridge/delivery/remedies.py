@@ -60,18 +60,20 @@ def what_helps(
     coordination_helps: bool | None = None,
     start: str | None = None,
     most: int = 8,
+    others_usd: float = 0.0,
 ) -> Help:
     """Binding limits and remedies of one chain, from one set of re-solves.
 
     `coordination_helps`: what `coordination` found (None: not asked). `start` (YYYY-MM) gives months their names.
+    `others_usd`: what is lost in other chains beside this one, so that shares are of the whole loss.
     A loss that is unknown in USD cannot be valued: both frames are empty then and the words say so.
     """
     bench = Bench(network, effects, months, way)
     if not bench.usd > 0:
         return Help(pd.DataFrame(columns=LIMITS), pd.DataFrame(columns=REMEDIES), _nothing(bench))
     pulled = _pull(bench, [*_limit_levers(bench), *_further_levers(bench)])
-    limits, cures = _limits(bench, pulled, start, most), _remedies(bench, pulled, start, most)
-    return Help(limits, cures, _summary(limits, cures, coordination_helps))
+    limits, cures = _limits(bench, pulled, start, most), _remedies(bench, pulled, start, most, others_usd)
+    return Help(limits, cures, in_short(limits, cures, coordination_helps))
 
 
 def binding_limits(
@@ -171,8 +173,11 @@ def _limits(bench: Bench, pulled: list[_Pulled], start: str | None, most: int) -
     return _ranked(pd.DataFrame(rows, columns=LIMITS), "worth_usd", most)
 
 
-def _remedies(bench: Bench, pulled: list[_Pulled], start: str | None, most: int) -> pd.DataFrame:
-    worth = [item for item in pulled if item.saves > LEAST * bench.usd and _ours_to_pull(bench, item.lever)]
+def _remedies(
+    bench: Bench, pulled: list[_Pulled], start: str | None, most: int, others_usd: float = 0.0
+) -> pd.DataFrame:
+    lost = bench.usd + others_usd
+    worth = [item for item in pulled if item.saves > LEAST * lost and _ours_to_pull(bench, item.lever)]
     groups: dict[tuple[object, ...], list[_Pulled]] = {}
     for item in worth:
         groups.setdefault(_rival(bench, item.lever), []).append(item)
@@ -185,11 +190,11 @@ def _remedies(bench: Bench, pulled: list[_Pulled], start: str | None, most: int)
             key=lambda item: (item.lever.tonnes, -_rounded(item.saves), item.lever.at),
         )
         what, change = named(bench, best.lever, start)
-        text = f"{_capital(what)}: {change} would save {usd(best.saves)} ({_share(best.saves / bench.usd)} of the loss)"
+        text = f"{_capital(what)}: {change} would save {usd(best.saves)} ({_share(best.saves / lost)} of the loss)"
         smaller = [i for i in rivals if i.lever.at == best.lever.at and i.lever.tonnes < best.lever.tonnes]
         if smaller:
             text += f"; {named(bench, smaller[0].lever, start)[1]} {usd(smaller[0].saves)}"
-        rows.append((best.lever.kind, what, change, best.saves, best.saves / bench.usd, text + "."))
+        rows.append((best.lever.kind, what, change, best.saves, best.saves / lost, text + "."))
     return _ranked(pd.DataFrame(rows, columns=REMEDIES), "saves_usd", most)
 
 
@@ -308,7 +313,8 @@ def _share(part: float) -> str:
     return f"{part:.0%}" if part >= 0.005 else "less than 1%"
 
 
-def _summary(limits: pd.DataFrame, cures: pd.DataFrame, coordination_helps: bool | None) -> str:
+def in_short(limits: pd.DataFrame, cures: pd.DataFrame, coordination_helps: bool | None) -> str:
+    """What binds and what would help in a few sentences, from frames as of `what_helps`."""
     head = "Coordination cannot help here. " if coordination_helps is False else ""
     bound = list(dict.fromkeys(limits["what"]))[:3]
     text = head + (f"What binds: {'; '.join(bound)}. " if bound else "No limit that could be loosened alone binds. ")

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from orebridge.delivery.model import TIERS, Model, discount, loss_weights, stock_weights
+from orebridge.delivery.model import TIERS, Model, discount, stock_weights
 from orebridge.network import ORIGIN_KIND
 from orebridge.program import Family, Solution
 
@@ -51,7 +51,7 @@ def tier_costs(model: Model, tier: str) -> Costs:
     of its own to spare outsiders one, whatever their weight.
     """
     demands = _rows(model, tier)
-    weight = loss_weights(model.network)[demands, None] * discount(model.network, model.horizon.months)[None, :]
+    weight = model.loss_weights[demands, None] * discount(model.network, model.horizon.months)[None, :]
     return [(model.unmet.ids[demands], weight / 1e6)]
 
 

@@ -74,13 +74,15 @@ def transfers(network: SupplyNetwork, limits: Limits, horizon: Horizon, unaided:
         rows = {m: r for m, r in rows.items() if len(r)}
         if len(rows) < 2:
             continue
-        imports = net_imports(network, commodity)
-        for t in range(horizon.reported):
-            use = {m: float(limits.demand[r, t].sum()) for m, r in rows.items()}
-            got = {m: use[m] - float(unaided.unmet[r, t].sum()) for m, r in rows.items()}
-            missing = 1.0 - sum(got.values()) / sum(use.values()) if sum(use.values()) > 0 else 0.0
-            if missing < network.assumption("treaty_threshold"):
-                continue
+        wanted = {m: limits.demand[r, : horizon.reported].sum(0) for m, r in rows.items()}
+        served = {m: wanted[m] - unaided.unmet[r, : horizon.reported].sum(0) for m, r in rows.items()}
+        whole, there = sum(wanted.values()), sum(served.values())
+        share = np.divide(whole - there, whole, out=np.zeros(horizon.reported), where=whole > 0)
+        short = np.flatnonzero(share >= network.assumption("treaty_threshold"))
+        imports = net_imports(network, commodity) if short.size else {}
+        for t in short.tolist():
+            use, got = ({m: float(of[m][t]) for m in rows} for of in (wanted, served))
+            missing = float(share[t])
             rho = network.assumption("restraint_low" if missing <= HIGH else "restraint_high")
             moves = rights(use, got, imports, rho).transfers
             _ship(network, limits, result, commodity, moves, t, int(horizon.labels[t]), unaided)

@@ -43,6 +43,11 @@ def simulate(
     and on a cluster (`scheduler`, the address of a Dask scheduler). `way`: each member plans "alone", or all plan "joint"ly.
     With `store`, a folder, runs are kept as they are done: after a kill the same call goes on where it stopped, and a
     larger `runs` adds to them. USD and tonnes as in `results.member_loss`. Raises the errors of `orebridge.errors`.
+
+    >>> from orebridge import simulate
+    >>> found = simulate(runs=8, seed=1, months=12, chains=["gallium"])
+    >>> found.runs, bool(found.summary.total.tail >= found.summary.total.expected >= 0)
+    (8, True)
     """
     from orebridge.ensemble.identity import identity_of
     from orebridge.ensemble.result import Ensemble

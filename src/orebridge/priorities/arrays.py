@@ -99,7 +99,7 @@ class Arrays:
     @property
     def draws(self) -> int:
         """Number of draws, 1 for the inputs as stated."""
-        return self.tonnes.shape[0]
+        return len(self.tonnes)
 
     @cached_property
     def stage_sums(self) -> Sums:

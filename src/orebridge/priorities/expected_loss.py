@@ -30,8 +30,8 @@ class ExpectedLoss(Yardstick):
     A country plans alone in its own network, an alliance as one economy jointly. Apart, two members may count on the same
     spare tonnes of third countries, so a sum over members can be below the alliance. Chances are assumptions with a wide
     range; so are the dollar values of lost output. 0 means that nothing is lost; absent means that the chain is not
-    modelled or that no shock of the library touches it: shocks nobody wrote down do not count. Not covered: prices, GDP
-    beyond the value of lost output.
+    modelled, that no shock of the library touches it (shocks nobody wrote down do not count), or that something is lost
+    whose value is not stated. Not covered: prices, GDP beyond the value of lost output.
     """
 
     name: str = "expected_loss"
@@ -62,8 +62,8 @@ class ExpectedLoss(Yardstick):
         """`Σ_c max p·V` by mineral, between unaided and planned."""
         rows = arrays.inputs.losses
         rows = rows[rows["members"] == "+".join(subject.members)]
-        unaided, causes = _expected(arrays, rows[rows["way"] == WAYS[0]])
-        planned, _ = _expected(arrays, rows[rows["way"] == WAYS[1]])
+        unaided, causes, touched = _expected(arrays, rows[rows["way"] == WAYS[0]])
+        planned, _, _ = _expected(arrays, rows[rows["way"] == WAYS[1]])
         share = self.weights["planned"] / sum(self.weights.values())
         both = 0 < share < 1
         drawn = arrays.loss_factor[:, -1:]
@@ -79,14 +79,18 @@ class ExpectedLoss(Yardstick):
             score, there.astype(float), reasons(size, [
                 (np.full(size, bool(absent)) & ~there, absent),
                 (~there & ~modelled, "no chain of it is modelled"),
+                (~there & touched, "a use that goes short has no value of lost output"),
                 (~there, "no shock of the library touches it"),
             ]),
             {"unaided_musd": unaided, "planned_musd": planned, "worst_shock": causes},
         )  # fmt: skip
 
 
-def _expected(arrays: Arrays, rows: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
-    """Expected loss (D, M) in million USD and the shock that adds most, as stated; NaN where no shock touches a mineral."""
+def _expected(arrays: Arrays, rows: pd.DataFrame) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Expected loss (D, M) in million USD, the shock that adds most, as stated, and which minerals a shock touches.
+
+    The loss is NaN where no shock touches a mineral, and where the loss of one is unknown.
+    """
     size = len(arrays.minerals)
     position = {name: k for k, name in enumerate(arrays.minerals)}
     known = arrays.inputs.probabilities
@@ -94,15 +98,17 @@ def _expected(arrays: Arrays, rows: pd.DataFrame) -> tuple[np.ndarray, np.ndarra
     group = [str(name) for name in known["group"]]
     parts: dict[tuple[int, str], np.ndarray] = {}
     most, cause = np.zeros(size), np.full(size, "", dtype=object)
-    touched = np.zeros(size, dtype=bool)
+    touched, known_usd = np.zeros(size, dtype=bool), np.ones(size, dtype=bool)
     for mineral, shock, usd, low, high in rows[["mineral", "shock", "usd", "low", "high"]].itertuples(index=False):
         if str(mineral) not in position or str(shock) not in shocks:
             continue
         k, s = position[str(mineral)], shocks[str(shock)]
         touched[k] = True
-        if usd <= 0:
+        known_usd[k] &= np.isfinite(usd)
+        if not usd > 0:
             continue
-        factor = log_triangular(*(np.array([v / usd]) for v in (low, usd, high)), arrays.loss_factor[:, k])
+        bottom, mode, top = (np.array([v / usd]) for v in (low, usd, high))
+        factor = log_triangular(bottom, mode, top, arrays.loss_factor[:, k])
         value = arrays.chances[:, s] * usd * factor / 1e6
         before = parts.get((k, group[s]))
         parts[k, group[s]] = value if before is None else np.maximum(before, value)
@@ -111,4 +117,5 @@ def _expected(arrays: Arrays, rows: pd.DataFrame) -> tuple[np.ndarray, np.ndarra
     result = np.zeros((arrays.draws, size))
     for (k, _), value in parts.items():
         result[:, k] += value
-    return np.where(touched, result, np.nan), cause
+    cause[~known_usd] = ""  # which shock is worst cannot be told either
+    return np.where(touched & known_usd, result, np.nan), cause, touched

@@ -155,9 +155,9 @@ class Inputs:
         made = copy.copy(self)
         faults: list[str] = []
         for name, value in changes.items():
-            frame = name in COLUMNS
-            fit = _fitted(name, cast(pd.DataFrame, value), COLUMNS[name], faults) if frame else value
-            object.__setattr__(made, name, fit)
+            columns = COLUMNS.get(name)
+            fitted = value if columns is None else _fitted(name, cast(pd.DataFrame, value), columns, faults)
+            object.__setattr__(made, name, fitted)
         if faults:
             raise TableErrors(faults)
         if made.minerals.empty:
@@ -215,6 +215,10 @@ def bundled_inputs(world: World | None = None, year: int = BUNDLED_YEAR) -> Inpu
     world = world or load_world(tables=TABLES)
     production = world.tables["world_production"]
     held = sorted({int(y) for y in production["year"].dropna()})
+    if not held:
+        raise UnknownLabel(
+            "these tables hold no world production, so there is nothing to rank; leave out --world, or add world_production.csv."
+        )
     if year not in held:
         raise UnknownLabel(
             f"the tables hold {', '.join(map(str, held))}, not {year}; `orebridge data import` adds other years."

@@ -11,6 +11,7 @@ computes anew, in under a minute on two cores, and keeps the result in the user'
 from __future__ import annotations
 
 import hashlib
+import math
 import os
 import sys
 from collections.abc import Callable, Iterable, Sequence
@@ -32,7 +33,7 @@ from orebridge.tables import bundled_folder
 if TYPE_CHECKING:
     import numpy as np
 
-    from orebridge.build import SupplyNetwork
+    from orebridge.network import SupplyNetwork
     from orebridge.shocks import Effects
     from orebridge.world import World
 
@@ -92,7 +93,11 @@ def read_table(text: str) -> LossTable | None:
     first, _, rest = text.partition("\n")
     if not first.startswith("# key "):
         return None
-    frame = pd.read_csv(io.StringIO(rest), dtype={c: str for c in COLUMNS["losses"][:5]}, keep_default_na=False)
+    words, figures = COLUMNS["losses"][:5], COLUMNS["losses"][5:]
+    # Only figures can be unknown (an empty cell); no label is taken for a missing one.
+    frame = pd.read_csv(
+        io.StringIO(rest), dtype=dict.fromkeys(words, str), keep_default_na=False, na_values={f: [""] for f in figures}
+    )
     return (
         LossTable(first.removeprefix("# key ").partition(";")[0], frame)
         if list(frame.columns) == list(COLUMNS["losses"])
@@ -228,14 +233,14 @@ def _one(
 
 
 def _round(value: float) -> float:
-    """Six digits, and 0 for less than a dollar or a gram: what the solver leaves is not a loss."""
-    return float(f"{value:.6g}") if value >= 1e-6 else 0.0
+    """Six digits, and 0 for less than a dollar or a gram: what the solver leaves is not a loss. Unknown stays unknown."""
+    return 0.0 if value < 1e-6 else float(f"{value:.6g}")
 
 
 def _by_commodity(
     net: SupplyNetwork, months: int, reported: int, unmet: np.ndarray, stock: np.ndarray
 ) -> list[tuple[str, float, float]]:
-    """Discounted USD and tonnes lost by commodity: unmet use of members, and their stocks missing at the end."""
+    """Discounted USD (nan: of unknown value) and tonnes lost by commodity: members' unmet use, and stocks missing at the end."""
     import numpy as np
 
     from orebridge.delivery.model import discount
@@ -243,18 +248,25 @@ def _by_commodity(
     weight = discount(net, months)[:reported]
     demands, piles = net.demands, net.stockpiles
     lost = np.where(unmet[:, :reported] < 1e-7, 0.0, unmet[:, :reported])
-    value = np.nan_to_num(demands["value_usd"].to_numpy(dtype=float)) * (lost @ weight)
+    tonnes = lost.sum(axis=1)
+    # As in `results.member_loss`: what nobody is short of costs nothing, what has no stated value is unknown, not free.
+    value = np.where(tonnes > 0, demands["value_usd"].to_numpy(dtype=float) * (lost @ weight), 0.0)
     missing = np.maximum(piles["s0"].to_numpy(dtype=float) - stock[:, -1], 0.0)
     missing = np.where(missing < 1e-6 * np.maximum(piles["s0"].to_numpy(dtype=float), 1.0), 0.0, missing)
-    price = np.nan_to_num(piles["replacement_usd"].to_numpy(dtype=float)) * net.assumption("terminal_share")
+    price = piles["replacement_usd"].to_numpy(dtype=float) * net.assumption("terminal_share")
+    stocks = np.where(missing > 0, price * missing, 0.0)
     table = pd.concat([
-        pd.DataFrame({"commodity": demands["commodity"], "country": demands["country"], "usd": value, "tonnes": lost.sum(axis=1)}),
-        pd.DataFrame({"commodity": piles["commodity"], "country": piles["country"], "usd": price * missing, "tonnes": 0.0}),
+        pd.DataFrame({"commodity": demands["commodity"], "country": demands["country"], "usd": value, "tonnes": tonnes}),
+        pd.DataFrame({"commodity": piles["commodity"], "country": piles["country"], "usd": stocks, "tonnes": 0.0}),
     ])  # fmt: skip
     table = table[table["country"].isin(net.members)]
     table["commodity"] = table["commodity"].astype(str).str.partition(" (")[0]
-    total = table.groupby("commodity")[["usd", "tonnes"]].sum()
-    return [(str(name), float(usd), float(tonnes)) for name, usd, tonnes in total.itertuples()]
+    unknown = set(table.loc[table["usd"].isna(), "commodity"])
+    total = table.groupby("commodity", as_index=False)[["usd", "tonnes"]].sum()
+    return [
+        (str(row["commodity"]), math.nan if row["commodity"] in unknown else float(row["usd"]), float(row["tonnes"]))
+        for row in total.to_dict("records")
+    ]
 
 
 def _mineral(chain: str, commodity: str) -> str:

@@ -184,7 +184,7 @@ def largest(arrays: Arrays) -> tuple[NDArray[np.object_], Floats]:
 
 def worse_stage(values: Floats) -> tuple[Floats, NDArray[np.object_]]:
     """The higher of the stages (D, M) and its name as stated, NaN and "" where there is none."""
-    some = np.isfinite(values).any(axis=2)
+    some = np.asarray(np.isfinite(values).any(axis=2))
     filled = np.where(np.isfinite(values), values, -np.inf)
     best = np.where(some, filled.max(axis=2), np.nan)
     name = np.where(some[0], np.array(STAGES, dtype=object)[filled[0].argmax(axis=1)], "")

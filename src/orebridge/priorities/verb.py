@@ -62,7 +62,7 @@ class Priorities:
         frame = pd.concat({r.subject.label: r.table.set_index("mineral")["rank"] for r in self.rankings}, axis=1)
         labels = self.rankings[0].table.set_index("mineral")["label"]
         spread = (frame.max(axis=1) - frame.min(axis=1)).where(frame.notna().all(axis=1))
-        order = spread.dropna().sort_values(ascending=False, kind="stable").index[:count]
+        order = spread[spread > 0].sort_values(ascending=False, kind="stable").index[:count]
         return frame.loc[order].assign(label=labels.reindex(order)).reset_index()
 
     def to_dict(self) -> dict[str, Any]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Hashable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -51,8 +52,8 @@ def _subject(ranking: Ranking, shown: int) -> list[str]:
     table = ranking.table[ranking.table["rank"].notna()].head(shown)
     if table.empty:
         return [ranking.subject.words, "No mineral has a score under these methods; the notes below say why."]
-    ranks = {name: frame.set_index("mineral")["rank"] for name, frame in ranking.scores.items()}
-    used = [m.name for m in ranking.methods if ranks[m.name].notna().any()]
+    ranks = {name: frame.set_index("mineral")["rank"].to_dict() for name, frame in ranking.scores.items()}
+    used = [m.name for m in ranking.methods if np.isfinite(list(ranks[m.name].values())).any()]
     several = len([n for n in used if ranking.weights[n] > 0]) > 1
     columns = [
         "mineral",
@@ -63,16 +64,17 @@ def _subject(ranking: Ranking, shown: int) -> list[str]:
         "moved most by",
     ]
     rows = []
-    for row in table.itertuples():
-        mover = f"{GROUP_WORDS.get(row.mover, row.mover)} ±{row.moved / 2:.0f}" if row.mover and row.moved >= 1 else ""
+    for row in table.to_dict("records"):
+        group = str(row["mover"])
+        mover = f"{GROUP_WORDS.get(group, group)} ±{row['moved'] / 2:.0f}" if group and row["moved"] >= 1 else ""
         cells = [
-            str(row.label),
-            *([_rank(row.rank)] if several else []),
-            f"{row.rank_low:.0f}-{row.rank_high:.0f}",
-            f"{100 * row.top:.0f} %",
+            str(row["label"]),
+            *([_rank(row["rank"])] if several else []),
+            f"{row['rank_low']:.0f}-{row['rank_high']:.0f}",
+            f"{100 * row['top']:.0f} %",
         ]
-        cells += [_rank(ranks[name].get(row.mineral, np.nan)) for name in used]
-        rows.append([*cells, f"{100 * row.inputs:.0f} %", mover])
+        cells += [_rank(ranks[name].get(row["mineral"], np.nan)) for name in used]
+        rows.append([*cells, f"{100 * row['inputs']:.0f} %", mover])
     return [ranking.subject.words, *table_lines(columns, rows, WIDTH)]
 
 
@@ -112,6 +114,8 @@ def _agreement(result: Priorities) -> list[str]:
 def _between(result: Priorities) -> list[str]:
     """Minerals whose overall rank differs most between the members and the alliance."""
     frame = result.disagreements()
+    if frame.empty:
+        return ["No mineral's overall rank differs between the economies."]
     names = [r.subject.label for r in result.rankings]
     parts = [
         f"{row['label']} ({', '.join(f'{n} {_rank(float(row[n]))}' for n in names)})" for _, row in frame.iterrows()
@@ -128,14 +132,14 @@ def _flips(result: Priorities) -> list[str]:
         first, second = (label[name] for name in result.flip)
         found = result.changed.dropna(subset=["flips_at"])
         parts = [
-            f"{SHORT.get(r.method, r.method)} at {_weight(r.flips_at)} (now {r.weight:g})" for r in found.itertuples()
+            f"{_short(r['method'])} at {_weight(r['flips_at'])} (now {r['weight']:g})" for r in found.to_dict("records")
         ]
         what = f"by weighing {and_list(parts)}" if parts else "under no single weight"
         lines += _wrapped(f"{first} and {second} change places {what}, the other weights as they are.")
     found = closest_flips(ranking)
     parts = [
-        f"{label[r.first]} and {label[r.second]} ({SHORT.get(r.method, r.method)} {r.weight:g} to {_weight(r.flips_at)})"
-        for r in found.itertuples()
+        f"{label[r['first']]} and {label[r['second']]} ({_short(r['method'])} {r['weight']:g} to {_weight(r['flips_at'])})"
+        for r in found.to_dict("records")
     ]
     if parts:
         lines += _wrapped(f"Order that hangs on a small change of one weight: {and_list(parts)}.")
@@ -159,17 +163,21 @@ def _points(points: pd.DataFrame) -> list[str]:
             rows = rows[[pair not in seen for pair in zip(rows["commodity"], rows["name"], strict=True)]]
         if len(rows):
             by_name = rows.groupby("name", sort=False)
-            parts = [f"{name}: {and_list([_good(r) for r in group.itertuples()])}" for name, group in by_name]
+            parts = [f"{name}: {and_list([_good(r) for r in group.to_dict('records')])}" for name, group in by_name]
             lines += _wrapped(f"{words}: " + "; ".join(parts), "  ")
     if len(own):
-        parts = [f"{r.label} ({r.name_})" for r in own.rename(columns={"name": "name_"}).itertuples()]
+        parts = [f"{r['label']} ({r['name']})" for r in own.to_dict("records")]
         lines += _wrapped("one facility among the members: " + "; ".join(parts), "  ")
     return lines
 
 
-def _good(row: object) -> str:
-    share = float(getattr(row, "share"))  # noqa: B009
-    return f"{getattr(row, 'label')}" + ("" if share > 0.9995 else f" {100 * share:.0f} %")  # noqa: B009
+def _good(row: Mapping[Hashable, Any]) -> str:
+    share = float(row["share"])
+    return str(row["label"]) + ("" if share > 0.9995 else f" {100 * share:.0f} %")
+
+
+def _short(method: object) -> str:
+    return SHORT.get(str(method), str(method))
 
 
 def _rests_on(result: Priorities) -> list[str]:

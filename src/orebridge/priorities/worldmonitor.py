@@ -27,7 +27,8 @@ def vulnerability(c: np.ndarray | float, t: np.ndarray | float, b: np.ndarray | 
     """
     c, t, b = np.broadcast_arrays(*(np.asarray(x, dtype=float) for x in (c, t, b)))
     base = 0.45 * c + 0.25 * t + 0.20 * c * t
-    return 100 * np.clip(np.where(np.isnan(b), base / 0.90, base + 0.10 * np.nan_to_num(b)), 0.0, 1.0)
+    share = np.where(np.isnan(b), base / 0.90, base + 0.10 * np.nan_to_num(b))
+    return np.asarray(100 * np.clip(share, 0.0, 1.0))
 
 
 def source_concentration(bought: np.ndarray, mine: np.ndarray, refining: np.ndarray) -> np.ndarray:

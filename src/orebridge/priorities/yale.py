@@ -21,7 +21,8 @@ def supply_concentration(hhi: np.ndarray | float) -> np.ndarray:
     >>> [round(float(supply_concentration(x)), 2) for x in (10000.0, 5000.0, 30.0)]
     [100.0, 87.87, 0.0]
     """
-    return np.clip(17.5 * np.log(np.maximum(np.asarray(hhi, dtype=float), 1e-9)) - 61.18, 0.0, 100.0)
+    held = np.maximum(np.asarray(hhi, dtype=float), 1e-9)
+    return np.asarray(np.clip(17.5 * np.log(held) - 61.18, 0.0, 100.0))
 
 
 def depletion(years: np.ndarray | float) -> np.ndarray:

@@ -36,9 +36,10 @@ CONFLICT_SECONDS = 20.0
 CONFLICT_STRATEGY = 6
 DUAL_SIMPLEX, PRIMAL_SIMPLEX = 1, 4
 # Steepest edge is best from scratch. From a kept basis its weights must be computed first, row by row, and that takes
-# longer than the few steps to a neighbouring optimum: devex does without, up to so many steps.
+# longer than the few steps to a neighbouring optimum: devex does without, up to so many steps, or one for so many rows
+# (from scratch a program takes about 1.6 steps per row).
 STEEPEST, DEVEX = 2, 1
-DEVEX_STEPS = 1_000
+DEVEX_STEPS, ROWS_PER_STEP = 1_000, 4
 NO_LIMIT = 2**31 - 1
 # The interior point takes some tens of steps. Where the optimum is exactly zero it was seen to go on for thousands.
 INTERIOR_STEPS = 200
@@ -285,7 +286,8 @@ class Engine:
         """
         self.forget()
         self._set("simplex_dual_edge_weight_strategy", weights)
-        self._set("simplex_iteration_limit", DEVEX_STEPS if weights == DEVEX else NO_LIMIT)
+        few = max(DEVEX_STEPS, self.n_rows // ROWS_PER_STEP)
+        self._set("simplex_iteration_limit", few if weights == DEVEX else NO_LIMIT)
         self._weights = weights
         if basis is not None:
             self.set_basis(basis)

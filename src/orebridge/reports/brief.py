@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib import resources
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +23,7 @@ from orebridge.views import critical_path, hardest_chain, shipments, shortages, 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
 
+    from orebridge.reports.annex import Annex
     from orebridge.session import Response
 
 SHOWN_ACTIONS = 8  # of each kind; the rest opens on a click
@@ -58,21 +59,25 @@ TABLE_WORDS = {
 }
 
 
-def render(response: Response) -> str:
-    """The brief as one HTML text. It fetches nothing: styles, figures and plotly.js are inside, and the page's own rule
+def render(response: Response, annexes: Sequence[Annex] = ()) -> str:
+    """The brief as one HTML text, with further sections if given. It fetches nothing: styles, figures and plotly.js are inside, and the page's own rule
     (content security policy) forbids scripts other than its two and every connection. Text from tables is escaped."""
     import plotly.offline
     from jinja2 import Environment, StrictUndefined
 
     folder = resources.files("orebridge") / "reports"
-    page, style, loader = (
-        (folder / name).read_text(encoding="utf-8") for name in ("brief.html", "brief.css", "brief.js")
+    page, more, style, loader = (
+        (folder / name).read_text(encoding="utf-8") for name in ("brief.html", "annex.html", "brief.css", "brief.js")
     )
     library = plotly.offline.get_plotlyjs()
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     environment.filters |= {"url": _safe_url, "anchor": lambda parts: anchor_of(*parts)}
-    return environment.from_string(page).render(
-        **_content(response), figures_by_name=_figures(response), plotly=library, style=style, loader=loader,
+    environment.globals["zip"] = zip
+    plots = [figure for annex in annexes for figure in annex.plots().items()]
+    head, begin, rest = page.partition("<!doctype html>")
+    return environment.from_string(head + more + begin + rest).render(
+        **_content(response), annexes=[annex.content() for annex in annexes],
+        figures_by_name=_figures(response) | {name: _as_json(figure) for name, figure in plots}, plotly=library, style=style, loader=loader,
         script_hashes=" ".join(f"'sha256-{_digest(text)}'" for text in (library, loader)),
     )  # fmt: skip
 
@@ -100,9 +105,11 @@ def _figures(response: Response) -> dict[str, str]:
         built["coordination"] = charts.coordination(response)
     if len(response.curve):
         built |= {"curve": charts.stock_curve(response), "tornado": charts.tornado(response)}
-    return {
-        name: str(figure.to_json()).replace("<", "\\u003c").replace("&", "\\u0026") for name, figure in built.items()
-    }
+    return {name: _as_json(figure) for name, figure in built.items()}
+
+
+def _as_json(figure: go.Figure) -> str:
+    return str(figure.to_json()).replace("<", "\\u003c").replace("&", "\\u0026")
 
 
 def _content(response: Response) -> dict[str, Any]:
@@ -144,6 +151,7 @@ def _content(response: Response) -> dict[str, Any]:
         "remedies": content.worded_rows(response.remedies, response),
         "marginal": content.marginal_words(response),
         "chain": labels.chain(chain),
+        "hinge_chains": and_list(labels.chain(c) for c in response.hinge_chains),
         "path": and_list(labels.commodity(c) for c in critical_path(response, chain)),
         "routes": _routes(response, trail, labels, chain),
         "off_map": and_list(country_name(c) for c in off_the_map(response)),
@@ -161,7 +169,7 @@ def _content(response: Response) -> dict[str, Any]:
 def _modelled_to(response: Response) -> str:
     frame = response.world.tables["chains"]
     own = frame[frame["chain"].isin(response.chains)]
-    return "; ".join(f"{row.label} to {row.modelled_to}" for row in own.itertuples())
+    return "; ".join(f"{row['label']} to {row['modelled_to']}" for row in own.to_dict("records"))
 
 
 def _shocks(response: Response) -> list[dict[str, Any]]:
@@ -201,13 +209,13 @@ def _shortages(response: Response, trail: Trail) -> list[dict[str, Any]]:
 def _split(response: Response) -> list[dict[str, str]]:
     return [
         {
-            "member": country_name(str(r.member)),
-            **{k: content.money(float(getattr(r, k))) for k in ("alone", "joint", "saved", "share")},
+            "member": country_name(str(r["member"])),
+            **{k: content.money(float(r[k])) for k in ("alone", "joint", "saved", "share")},
             "payment": "not computed"
-            if math.isnan(r.payment)
-            else f"{'receives' if r.payment > 0 else 'pays'} {content.money(abs(r.payment))}",
+            if math.isnan(r["payment"])
+            else f"{'receives' if r['payment'] > 0 else 'pays'} {content.money(abs(r['payment']))}",
         }
-        for r in split(response).itertuples()
+        for r in split(response).to_dict("records")
     ]
 
 
@@ -264,15 +272,16 @@ def _by_kind(rows: list[dict[str, Any]]) -> list[tuple[str, list[dict[str, Any]]
 
 def _routes(response: Response, trail: Trail, labels: Labels, chain: str) -> list[dict[str, Any]]:
     rows = []
-    for row in shipments(response, response.best, chain).head(60).itertuples():
-        known = trail.shipment(str(row.commodity), str(row.origin), str(row.destination))
+    for row in shipments(response, response.best, chain).head(60).to_dict("records"):
+        commodity, origin, destination = str(row["commodity"]), str(row["origin"]), str(row["destination"])
+        known = trail.shipment(commodity, origin, destination)
         rows.append(
             {
-                "commodity": labels.commodity(str(row.commodity)),
-                "way": f"{country_name(str(row.origin))} to {country_name(str(row.destination))}",
-                "plan": content.tonnes(row.tonnes),
-                "base": content.tonnes(row.base),
-                "change": f"{content.tonnes(row.tonnes - row.base)}",
+                "commodity": labels.commodity(commodity),
+                "way": f"{country_name(origin)} to {country_name(destination)}",
+                "plan": content.tonnes(row["tonnes"]),
+                "base": content.tonnes(row["base"]),
+                "change": f"{content.tonnes(row['tonnes'] - row['base'])}",
                 "anchor": known.anchor if known else "",
                 "confidence": known.confidence if known else "",
             }
@@ -331,7 +340,7 @@ def _sources(response: Response, trail: Trail) -> list[dict[str, Any]]:
         used.setdefault(shock.source, 0)
     frame = response.world.tables["sources"].fillna("")
     return [
-        {**row, "count": used[row["source"]]}
+        {**{str(column): cell for column, cell in row.items()}, "count": used[row["source"]]}
         for row in frame.sort_values("source").to_dict("records")
         if row["source"] in used
     ]

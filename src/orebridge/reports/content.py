@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Hashable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -59,18 +59,19 @@ def title(response: Response) -> str:
 
 def headline(response: Response) -> list[str]:
     """What happens without a plan, with one, and what coordination is worth: one sentence each."""
-    labels, ways = Labels.of(response), by_way(response).set_index("way")
+    labels, ways = Labels.of(response), {row["way"]: row for row in by_way(response).to_dict("records")}
     worst = shortages(response)
     if worst.empty:
         text = "No member runs short of a modelled product, even without a plan."
-        stock = float(ways.at["unaided", STOCK])
+        stock = float(ways["unaided"][STOCK])
         return [text] + (
-            [f"{money(ways.at['unaided', 'loss_usd'])} million USD of stock is missing at the end ({tonnes(stock)} t)."]
+            [f"{money(ways['unaided']['loss_usd'])} million USD of stock is missing at the end ({tonnes(stock)} t)."]
             if stock > 0.5
             else []
         )
-    totals = worst.groupby(["member", "product"], sort=False)[["use", "unaided"]].sum()
-    (member, product), first = totals.index[0], totals.iloc[0]
+    totals = worst.groupby(["member", "product"], sort=False, as_index=False)[["use", "unaided"]].sum()
+    first = totals.to_dict("records")[0]
+    member, product = str(first["member"]), str(first["product"])
     lost = response.plans["unaided"].loss_usd()
     start = by_member(response).query("way == 'unaided' and member == @member")["first"].iloc[0]
     text = (
@@ -87,7 +88,7 @@ def headline(response: Response) -> list[str]:
     sentences = [f"{text}. Members lose {money(lost)} million USD."]
     best = response.best
     how = "With a joint plan" if best == "joint" else "With a plan of its own"
-    row = ways.loc[best]
+    row = ways[best]
     if row["tonnes"] > 0:
         tiers = and_list(f"{tonnes(row[t])} t of {t}" for t in TIERS if row[t] > 0)
         sentences.append(
@@ -194,7 +195,7 @@ def action_rows(response: Response) -> list[dict[str, Any]]:
         form = " + ".join(labels.commodity(part) for part in row["form"].split(" + "))
         rows.append(
             {
-                **row,
+                **{str(column): cell for column, cell in row.items()},
                 "site_name": labels.site(row["site"]),
                 "recipe_name": labels.recipe(process.get(row["site"], ""), row["recipe"]),
                 "owner_name": country_name(row["owner"]),
@@ -210,7 +211,7 @@ def action_rows(response: Response) -> list[dict[str, Any]]:
     return rows
 
 
-def _where(labels: Labels, row: Mapping[str, Any], process: Mapping[str, str]) -> str:
+def _where(labels: Labels, row: Mapping[Hashable, Any], process: Mapping[str, str]) -> str:
     if row["what"] in (BUY, SHIP):
         return f"{country_name(row['origin'])} to {country_name(row['destination'])}"
     if row["what"] == RELEASE:
@@ -221,8 +222,8 @@ def _where(labels: Labels, row: Mapping[str, Any], process: Mapping[str, str]) -
     return f"{labels.site(row['site'])}: {recipe}"
 
 
-def _for_whom(row: Mapping[str, Any]) -> str:
-    return row["for_whom"] if row["what"] == GO_WITHOUT else country_name(row["for_whom"])
+def _for_whom(row: Mapping[Hashable, Any]) -> str:
+    return str(row["for_whom"]) if row["what"] == GO_WITHOUT else country_name(row["for_whom"])
 
 
 def _unit(unit: str) -> str:

@@ -59,6 +59,7 @@ def plan_json(response: Response) -> dict[str, Any]:
         "actions": records(response.actions),
         "binding": [_worded(row) for row in records(response.binding)],
         "remedies": [_worded(row) for row in records(response.remedies)],
+        "hinge_chains": list(response.hinge_chains),
         "marginal": records(_dated(response, response.marginal)),
         "stock_curve": records(response.curve),
         "break_even_days": {way: number(days) for way, days in response.break_even.items()},

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from textwrap import wrap
 from typing import TYPE_CHECKING, Any
@@ -145,7 +146,9 @@ def _hangs(response: Response) -> list[str]:
     if len(bars):
         stated = float(bars["stated"].iloc[0])
         bars = bars[bars["swing"] > TELLING * max(stated, 1e6)]
-        if bars.empty:
+        if math.isnan(stated):
+            lines.append("How far each assumption moves the loss alone is unknown in USD too.")
+        elif bars.empty:
             lines.append(
                 f"No assumption of the tornado moves the loss alone ({money(stated)} million USD) by {TELLING:.1%} or more."
             )

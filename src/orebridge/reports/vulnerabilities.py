@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import html
 import json
+from collections.abc import Hashable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,14 +21,18 @@ if TYPE_CHECKING:
     from orebridge.vulnerabilities.result import Vulnerabilities
 
 MOST, TRACED, LEAST = 8, 3, 0.05
+MIXED_WORDS = {"ndpr": "NdPr", "lanthanum_cerium": "lanthanum and cerium"}
 PLANS = {"alone": "each planning for itself", "joint": "with one joint plan"}
 
 
 def section(found: Vulnerabilities) -> Section:
     """The section of a brief; figures are made when called."""
     from orebridge.charts import vulnerabilities as charts
+    from orebridge.charts.exposuremap import exposure_map
 
     figures = [
+        ("map", f"The worst single hit of {found.length} months in each country: what members lose by it with the best plan.",
+         lambda: exposure_map(found)),
         ("exposure", "Largest share of each member's product, over its upstream stages, made in each other country, %.",
          lambda: charts.exposure(found)),
         ("single_hits", f"The worst single hits of {found.length} months; sites that stand for several plants left out.",
@@ -35,10 +41,11 @@ def section(found: Vulnerabilities) -> Section:
          lambda: charts.survival(found)),
     ]  # fmt: skip
     for number, (member, product, mineral) in enumerate(traced(found)):
-        words = f"What {in_words(member)}'s use of {Labels.of(found.world).commodity(product)} rests on, by {mineral}."
-        figures.append(
-            (f"upstream-{number}", words, lambda m=member, p=product, q=mineral: charts.upstream(found, m, p, q))
+        words = (
+            f"What use of {Labels.of(found.world).commodity(product)} in {in_words(member)} rests on, by {MIXED_WORDS.get(mineral, mineral)}: "
+            "shares of the use. Red: from the country outside the alliance that makes most of the first stage; green: from members."
         )
+        figures.append((f"upstream-{number}", words, partial(charts.upstream, found, member, product, mineral)))
     if len(found.tables["host_cuts"]):
         figures.append(("host_cuts", "By-products against cuts in their host metals.", lambda: charts.host_cuts(found)))
     return Section(
@@ -126,7 +133,7 @@ def _words(found: Vulnerabilities) -> list[str]:
         row = worst.iloc[0]
         words.append(
             f"The worst that is no lump of plants: {row['words']}. With the best plan members lose {money(row['planned_usd'])} "
-            f"million USD, without one {money(row['unaided_usd'])}; {country_name(row['worst_member'])} goes without "
+            f"million USD, without one {money(row['unaided_usd'])}; {in_words(row['worst_member'])} goes without "
             f"{percent(row['worst_product_share'])} of its {labels.commodity(row['worst_product'])}."
             if row["worst_member"]
             else f"The worst that is no lump of plants: {row['words']} ({money(row['planned_usd'])} million USD of stock)."
@@ -164,7 +171,7 @@ def _hits(found: Vulnerabilities, title: str, kinds: tuple[str, ...], lumps: boo
     return Table(title, columns, cells, ("worst hit",))
 
 
-def _short_of(row: dict[str, object], labels: Labels) -> str:
+def _short_of(row: Mapping[Hashable, object], labels: Labels) -> str:
     if not row["worst_member"] or not float(str(row["planned_t"])) > 0:
         return "stock only"
     return f"{row['worst_member']} {labels.commodity(str(row['worst_product']))} {percent(float(str(row['worst_product_share'])))}"

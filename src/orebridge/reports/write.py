@@ -7,7 +7,7 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
@@ -21,6 +21,7 @@ from orebridge.reports.plan_json import schema_text
 from orebridge.trail import Trail
 
 if TYPE_CHECKING:
+    from orebridge.reports.annex import Annex
     from orebridge.session import Response
 
 TABLES = ("unmet", "flows", "activity", "stock", "loss")
@@ -45,14 +46,16 @@ def check_writable(folder: Path) -> None:
         )
 
 
-def write_all(response: Response, folder: Path) -> list[Path]:
+def write_all(response: Response, folder: Path, annexes: Sequence[Annex] = ()) -> list[Path]:
     """Write brief.html, plan.json with its schema, and the tables as CSV and Parquet; returns the files written.
+
+    Further sections go into the brief, with their own JSON and tables beside it.
 
     All or none: files are written to a folder beside, flushed to the disk, then renamed into place; what they replace is
     kept until all are there and put back if one fails. Other files of the folder stay. Raises OutputError (full disk, no
     permission); that and an interruption leave the folder as it was.
     """
-    return put(Path(folder), lambda place: _write(response, place))
+    return put(Path(folder), lambda place: _write(response, place, annexes))
 
 
 def put(folder: Path, fill: Callable[[Path], None]) -> list[Path]:
@@ -118,12 +121,14 @@ def _why(folder: Path, error: OSError) -> str:
     return f"{text}. Choose another folder with --out or make room; no half-written file was left."
 
 
-def _write(response: Response, folder: Path) -> None:
+def _write(response: Response, folder: Path, annexes: Sequence[Annex]) -> None:
     text_file(folder / "plan.json", json.dumps(response.to_dict(), indent=1, allow_nan=False))
     text_file(folder / "plan.schema.json", schema_text())
     for name, frame in _frames(response).items():
         table_file(folder / name, frame)
-    text_file(folder / "brief.html", render(response))
+    for annex in annexes:
+        annex.write(folder)
+    text_file(folder / "brief.html", render(response, annexes))
 
 
 def _frames(response: Response) -> dict[str, pd.DataFrame]:

@@ -242,7 +242,10 @@ class Team:
         if most < 1:
             raise ShockError("nothing that could be hit lies in the chains chosen; check the chains and the budget.")
         if most < self.budget.hits:
-            notes.append(f"Only {most} hit(s) of the kinds allowed exist in these chains; more make no difference.")
+            notes.append(
+                f"Only {most} hit{'s' if most > 1 else ''} of the kinds allowed ({', '.join(self.budget.kinds)}) can be told apart in "
+                f"these chains, so the answer for --hits {self.budget.hits} is that for {most}; name more chains or kinds to look wider."
+            )
         rounds = []
         for hits in range(1, most + 1):
             note(f"the worst {hits} hits" if hits > 1 else "the worst hit")

@@ -137,16 +137,16 @@ def _pool_limits(model: Model) -> Floats:
 def _purchases(model: Model) -> Purchases:
     """Who buys what from which outsider, and the share of the outsider's other sales that may be won over."""
     routes, sides = model.network.routes, model.sides
-    buys, others = np.flatnonzero(sides.buys), np.flatnonzero(sides.outside)
+    buys, others = np.flatnonzero(sides.buys).tolist(), np.flatnonzero(sides.outside).tolist()
+    goods, origins, places = (routes[name].tolist() for name in ("commodity", "origin", "destination"))
     sold: dict[tuple[str, str], list[int]] = {}
     for r in others:
-        sold.setdefault((routes["commodity"].iloc[r], routes["origin"].iloc[r]), []).append(int(r))
+        sold.setdefault((goods[r], origins[r]), []).append(r)
     groups: dict[tuple[str, str, str], list[int]] = {}
+    whole = "+".join(sorted(model.coalition))
     for r in buys:
-        commodity, origin, buyer = routes["commodity"].iloc[r], routes["origin"].iloc[r], routes["destination"].iloc[r]
-        together = "+".join(sorted(model.coalition)) if buyer in model.coalition else buyer
-        groups.setdefault((commodity, origin, together), []).append(int(r))
-    imports = routes.iloc[buys].groupby(["commodity", "destination"])["y0"].sum()
+        groups.setdefault((goods[r], origins[r], whole if places[r] in model.coalition else places[r]), []).append(r)
+    imports = routes.iloc[buys].groupby(["commodity", "destination"])["y0"].sum().to_dict()
     theta, members = model.network.assumption("theta"), model.network.members
     at: list[tuple[int, int, float]] = []
     for g, (commodity, origin, buyer) in enumerate(groups):
