@@ -13,8 +13,8 @@ from orebridge.cli import main
 from orebridge.importers import import_source
 from orebridge.priorities.inputs import Inputs, bundled_inputs
 from orebridge.workspace import default_workspace, open_workspace
-from orebridge.workspace_inputs import MEAN_OF_SIX, workspace_inputs
-from orebridge.workspace_overlay import laid_over, ranking_inputs
+from orebridge.workspace_inputs import MEAN_OF_SIX, ranking_inputs, workspace_inputs
+from orebridge.workspace_overlay import laid_over
 from tests.importers.make import LONG_HEAD, comtrade_answer, comtrade_row, eu_folder, mcs2026, workbook
 from tests.importers.test_answers import COBALT, SCORES, TRADE, small
 from tests.priorities.bundled import world
