@@ -60,7 +60,7 @@ def priorities(
     loaded = load_world(world, data, TABLES)
     inputs = None
     if imported or workspace is not None or edition:
-        from orebridge.workspace_overlay import ranking_inputs
+        from orebridge.workspace_inputs import ranking_inputs
 
         inputs = ranking_inputs(workspace, year, world=loaded, editions=edition or ())
     result = answer(

@@ -7,18 +7,20 @@ marked preferred whole, because shares are only ever taken within one source. Wh
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from orebridge.errors import UnknownLabel
 from orebridge.importers.sidefiles import own_table
 from orebridge.workspace import Workspace, open_workspace
+from orebridge.workspace_overlay import RECONCILED, laid_over
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from orebridge.priorities.inputs import Inputs
+    from orebridge.world import World
 
 #: The first of these that states a series is preferred: it names more countries.
 PREFERRED = ("world-mining-data", "usgs-mcs")
@@ -30,8 +32,6 @@ SUMS = ("TiO2 in ilmenite and rutile",)
 PRODUCTION_COLUMNS = (
     "mineral", "stage", "country", "tonnes", "low", "high", "source", "confidence", "total", "preferred", "estimate", "basis",
 )  # fmt: skip
-#: The source of trade that lists every flow: what it does not list was not shipped.
-RECONCILED = "baci"
 #: Indicators whose mean the EU method asks for, and what it is called.
 SIX = (
     "voice_accountability", "political_stability", "government_effectiveness", "regulatory_quality", "rule_of_law",
@@ -54,9 +54,34 @@ def workspace_inputs(
     frames = workspace_frames(workspace, year, vintages)
     if base is None:
         return Inputs(year=year, **frames)
-    from orebridge.workspace_overlay import laid_over
-
     return laid_over(base, year, frames)
+
+
+def ranking_inputs(
+    workspace: Path | None, year: int | None = None, *, world: World | None = None, editions: Iterable[str] = ()
+) -> Inputs:
+    """The inputs of a year from the workspace over the bundled tables; `editions` are `source@vintage`, else the newest.
+
+    Without a year it is the newest of which both output and trade were imported, else the newest of either. Raises
+    WorkspaceError if there is no workspace, UnknownLabel if it is empty, or holds neither output nor trade of the year,
+    or not an edition.
+    """
+    from orebridge.priorities.inputs import BUNDLED_YEAR, TABLES, bundled_inputs, passages_of
+    from orebridge.world import load_world
+
+    world = world or load_world(tables=TABLES)
+    with open_workspace(workspace) as space:
+        if space.vintages().empty:
+            raise UnknownLabel(
+                f"{space.path}: the workspace is empty; import a source (orebridge data import SOURCE PATH), or leave the "
+                "workspace out to rank on the bundled tables."
+            )
+        vintages = dict(space.require(name) for name in editions)
+        chosen = _year_to_rank(space, year, vintages, BUNDLED_YEAR)
+        frames = held_frames(space, chosen, vintages)
+        path = str(space.path)
+    laid = laid_over(bundled_inputs(world), chosen, frames).replace(workspace=path)
+    return laid.replace(passages=passages_of(world, laid.trade))
 
 
 def workspace_frames(workspace: Workspace | Path | None, year: int, vintages: Vintages | None = None) -> dict[str, Any]:
@@ -278,3 +303,40 @@ def _version(space: Workspace, used: list[str], year: int) -> str:
     ).fetchall()
     text = "\n".join([str(year), *(f"{name} {digest}" for name, digest in rows if name in used)])
     return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+def _year_to_rank(space: Workspace, year: int | None, vintages: Vintages, bundled: int) -> int:
+    """The year to rank; raises UnknownLabel if one is asked for that was not imported, with those that were."""
+    output, trade = (_years_of(space, table, vintages) for table in ("production", "trade"))
+    if year is None:
+        return max(output & trade or output | trade or {bundled})
+    if year in output | trade or (not output | trade and year == bundled):
+        return year
+    held = [f"{what} of {_spans(years)}" for what, years in (("output", output), ("trade", trade)) if years]
+    raise UnknownLabel(
+        f"{space.path}: neither output nor trade of {year} was imported; it holds {' and '.join(held) or 'no year of them'}. "
+        f"Name such a year with --year, or import that of {year}: orebridge data import."
+    )
+
+
+def _years_of(space: Workspace, table: str, vintages: Vintages) -> set[int]:
+    """The years of a table in the editions chosen."""
+    pairs = [(source, vintages.get(source, newest)) for source, newest in space.holding(table)]
+    kind = "kind = 'production'" if table == "production" else "true"
+    found = space.connection.execute(
+        f"SELECT DISTINCT year FROM {table} t JOIN files f ON f.file = t.file JOIN vintages v ON v.id = f.vintage_id "
+        f"WHERE ({_pairs(pairs)}) AND {kind}",
+        [word for pair in pairs for word in pair],
+    ).fetchall()
+    return {int(row[0]) for row in found}
+
+
+def _spans(years: Iterable[int]) -> str:
+    """`2018-2020, 2024`."""
+    parts: list[list[int]] = []
+    for year in sorted(years):
+        if parts and year == parts[-1][-1] + 1:
+            parts[-1].append(year)
+        else:
+            parts.append([year])
+    return ", ".join(str(part[0]) if len(part) == 1 else f"{part[0]}-{part[-1]}" for part in parts)

@@ -13,8 +13,8 @@ from orebridge.cli import main
 from orebridge.importers import import_source
 from orebridge.priorities.inputs import Inputs, bundled_inputs
 from orebridge.workspace import default_workspace, open_workspace
-from orebridge.workspace_inputs import MEAN_OF_SIX, workspace_inputs
-from orebridge.workspace_overlay import laid_over, ranking_inputs
+from orebridge.workspace_inputs import MEAN_OF_SIX, ranking_inputs, workspace_inputs
+from orebridge.workspace_overlay import laid_over
 from tests.importers.make import LONG_HEAD, comtrade_answer, comtrade_row, eu_folder, mcs2026, workbook
 from tests.importers.test_answers import COBALT, SCORES, TRADE, small
 from tests.priorities.bundled import world
@@ -49,7 +49,11 @@ def test_the_command_ranks_on_what_was_imported(
         and "cobalt (mine)" not in origins["production"]["bundled"]
     )
     assert origins["governance"]["title"] == "governance of 2023"
-    assert origins["eu"]["rows"] == 0 and origins["eu"]["bundled"] == ["all of it (2024)"]
+    assert (
+        origins["eu"]["rows"] == 0
+        and origins["eu"]["bundled"] == ["all of it"]
+        and origins["eu"]["bundled_year"] == 2024
+    )
 
 
 def test_the_words_say_what_is_imported_and_what_is_not(
@@ -62,8 +66,10 @@ def test_the_words_say_what_is_imported_and_what_is_not(
     text = " ".join(capsys.readouterr().out.split())
     assert f"From the workspace {where}, 2024: output by country: 2 rows (world-mining-data@other 1.0)" in text
     assert "trade: 3 rows (baci@V202601)" in text and "governance of 2023: 2 rows" in text
-    assert "Not in the workspace, so from the bundled tables: output by country: aluminium (refining)" in text
-    assert "results of the EU study: all of it (2024)" in text and "Never imported, so bundled: printed results" in text
+    assert "Not in the workspace, so from the bundled tables: output by country of 2024: aluminium (refining)" in text
+    assert (
+        "results of the EU study of 2024: all of it" in text and "Never imported, so bundled: printed results" in text
+    )
     # Without the flag the environment variable changes nothing.
     assert run(monkeypatch, "--for", "JPN", "--method", "hhi") == 0
     assert "From the workspace" not in capsys.readouterr().out
@@ -76,7 +82,7 @@ def test_the_year_is_the_newest_imported_or_the_one_asked_for(tmp_path: Path) ->
     cobalt = earlier.production.query("mineral == 'cobalt' and stage == 'mine'").set_index("country")["tonnes"]
     assert cobalt.to_dict() == {"COD": 70.0, "AUS": 30.0}
     trade = next(origin for origin in earlier.origins if origin.frame == "trade")
-    assert not trade.rows and trade.bundled == ("all of it (2024)",)
+    assert not trade.rows and trade.bundled == ("all of it",)
 
 
 def test_a_workspace_without_output_and_trade_serves_the_bundled_year_only(

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 UNKNOWN, LEFT_OUT = -1, -2
-COUNTRIES = 1000
+COUNTRIES, HEADINGS = 1000, 1_000_000
 #: What an absent quantity looks like.
 ABSENT = ("", "NA", "NaN", "nan")
 
@@ -42,7 +42,9 @@ class Codes:
         self.side = side
         rows = own_table("hs.csv")
         self.headings = [row["hs"] for row in rows]
-        self.numbers = np.array([int(hs) for hs in self.headings])
+        #: Number of a heading -> its place in `headings`.
+        self.place: NDArray[np.int32] = np.full(HEADINGS, UNKNOWN, np.int32)
+        self.place[[int(hs) for hs in self.headings]] = np.arange(len(self.headings))
         self.last_year = {int(row["hs"]): int(row["last_year"]) for row in rows if row["last_year"]}
         self.dead_because = {int(row["hs"]): row["note"] for row in rows if row["last_year"]}
         meaning = dict(numeric_countries())
@@ -121,15 +123,15 @@ def trade_rows(columns: Columns, rows: NDArray[np.int64], codes: Codes, file: st
     _refuse_negative(columns, rows, file)
     sides = []
     for numbers, column in ((columns.exporter, "i"), (columns.importer, "j")):
-        outside = (numbers < 0) | (numbers >= COUNTRIES)
-        found = np.where(outside, UNKNOWN, codes.table[np.clip(numbers, 0, COUNTRIES - 1)])
+        found = _looked_up(codes.table, numbers)
         for code in np.unique(numbers[found == UNKNOWN]).tolist():
             at = int(np.flatnonzero(numbers == code)[0])
             codes.side.unmapped["code", str(code)] += int((numbers == code).sum()) - 1
             codes.side.miss("code", str(code), f"{file}, line {rows[at]}, column {column}")
         sides.append(found)
     exporter, importer = sides
-    keep = np.isin(columns.product, codes.numbers)
+    which = _looked_up(codes.place, columns.product)
+    keep = which != UNKNOWN
     for found, numbers in ((exporter, columns.exporter), (importer, columns.importer)):
         for code in np.unique(numbers[(found == LEFT_OUT) & keep]).tolist():
             hit = (numbers == code) & keep
@@ -142,12 +144,11 @@ def trade_rows(columns: Columns, rows: NDArray[np.int64], codes: Codes, file: st
             keep &= ~hit
     keep &= (exporter != UNKNOWN) & (importer != UNKNOWN)
     tonnes = columns.quantity[keep]
-    headings, which = np.unique(columns.product[keep], return_inverse=True)
     return pa.table(
         {
             "row": rows[keep].astype(np.int32),
             "year": columns.year[keep].astype(np.int16),
-            "hs": _dictionary(which, [f"{code:06d}" for code in headings.tolist()]),
+            "hs": _dictionary(which[keep], codes.headings),
             "importer": _dictionary(importer[keep], codes.names.tolist()),
             "exporter": _dictionary(exporter[keep], codes.names.tolist()),
             "tonnes": pa.array(tonnes, mask=np.isnan(tonnes)),
@@ -156,10 +157,18 @@ def trade_rows(columns: Columns, rows: NDArray[np.int64], codes: Codes, file: st
     )
 
 
-def _dictionary(which: NDArray[np.int64], names: list[str]) -> pa.DictionaryArray:
+def _looked_up(table: NDArray[np.int32], numbers: NDArray[np.int64]) -> NDArray[np.int32]:
+    """What the table says of each number, UNKNOWN for those outside it."""
+    inside = (numbers >= 0) & (numbers < len(table))
+    if inside.all():
+        return table[numbers]
+    return np.where(inside, table[np.where(inside, numbers, 0)], UNKNOWN).astype(np.int32)
+
+
+def _dictionary(which: NDArray[np.int32], names: list[str]) -> pa.DictionaryArray:
     import pyarrow as pa
 
-    return cast("pa.DictionaryArray", pa.DictionaryArray.from_arrays(pa.array(which.astype(np.int32)), pa.array(names)))
+    return cast("pa.DictionaryArray", pa.DictionaryArray.from_arrays(pa.array(which), pa.array(names)))
 
 
 def _refuse_negative(columns: Columns, rows: NDArray[np.int64], file: str) -> None:

@@ -168,9 +168,9 @@ class SideFiles:
             if kind == "country":
                 known += list(countries())
             place = self.unmapped_at[kind, published]
-            lines.append(
-                f"  {kind} {published!r}: {count} row(s){f', first in {place}' if place else ''}{near(plain(published), known)}"
-            )
+            first = f", first in {place}" if place else ""
+            alike = "" if published.isdigit() else near(plain(published), known)  # a number resembles no other
+            lines.append(f"  {kind} {published!r}: {count} row(s){first}{alike}")
         lines.append(
             "Say what each is in a names.csv of your own (columns kind,published,name,note), or leave it out in an "
             "exclusions.csv (kind,published,reason), put the files in a folder and import again with --side FOLDER."

@@ -76,7 +76,7 @@ class Origin:
     """Where one frame of the inputs came from, when it could have come from a workspace.
 
     `editions` of the workspace that gave its `rows` (none: nothing of it was there), and the names of what the bundled
-    tables give because it was not there.
+    tables give because it was not there, of `bundled_year`.
     """
 
     frame: str
@@ -84,6 +84,7 @@ class Origin:
     editions: tuple[str, ...]
     rows: int
     bundled: tuple[str, ...]
+    bundled_year: int
 
     @property
     def imported(self) -> str:
@@ -91,11 +92,13 @@ class Origin:
         return f"{self.title}: {self.rows:,} rows ({', '.join(self.editions)})" if self.editions else ""
 
     def missing(self, most: int = 12) -> str:
-        """What is bundled instead, the first names of it: `output by country: cobalt (refining), mica (mine) and 3 more`."""
+        """What is bundled instead, the first names of it: `output by country of 2024: cobalt (refining) and 3 more`."""
         if not self.bundled:
             return ""
         more = len(self.bundled) - most
-        return f"{self.title}: {', '.join(self.bundled[:most])}" + (f" and {more} more" if more > 0 else "")
+        return f"{self.title} of {self.bundled_year}: {', '.join(self.bundled[:most])}" + (
+            f" and {more} more" if more > 0 else ""
+        )
 
 
 @dataclass(frozen=True)
