@@ -80,3 +80,17 @@ def test_targeted_ban_keeps_other_sales_near_base_and_is_traced():
     assert value["metal:CHN>USA", 1] == pytest.approx(1.05)
     assert effects.traces[0].targets == ("JPN",)
     assert effects.traces[0].liability_stages == -1
+
+
+def test_what_the_plan_cuts_off_an_event_is_said():
+    from small import ore_to_magnet
+
+    network = ore_to_magnet()
+    text = 'title = "x"\nsource = "x"\ndate = "2026-06"\n[[event]]\nkind = "ban"\norigin = "CHN"\ncommodities = ["metal"]\nmonths = 12\n'
+    shock = parse_shock(text, "x.toml")
+    assert effects_of([shock], network, 12, "2026-12").notes == ()
+    (after,) = effects_of([shock], network, 6, "2026-12").notes
+    assert "outlasts the plan by 6 months" in after and "--months 12 or more" in after
+    # As dated it ran from June: six of its months are gone when the plan begins.
+    (before,) = effects_of([shock], network, 12, "2026-12", as_dated=True).notes
+    assert "began 6 months before the plan" in before and "--start" in before

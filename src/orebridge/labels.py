@@ -77,6 +77,18 @@ def capital(text: str) -> str:
     return text[:1].upper() + text[1:]
 
 
+def inside(label: str) -> str:
+    """A label inside a sentence: no capital at its head, unless it is a symbol such as NdPr or Dy.
+
+    >>> inside("Refined cobalt"), inside("High-purity gallium"), inside("Fluorspar, all grades"), inside("NdPr metal"), inside("La/Ce oxides")
+    ('refined cobalt', 'high-purity gallium', 'fluorspar, all grades', 'NdPr metal', 'La/Ce oxides')
+    """
+    first = label.split(" ", 1)[0]
+    parts = first.rstrip(",:;").split("-")
+    word = len(parts[0]) > 2 and all(p.isalpha() and p[1:] == p[1:].lower() for p in parts)
+    return first.lower() + label[len(first) :] if word else label
+
+
 def calendar_month(start: str, month: int) -> str:
     """Calendar month of plan month 1, 2, ... of a plan that starts in `start`, as YYYY-MM.
 

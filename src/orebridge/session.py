@@ -17,11 +17,11 @@ from orebridge.delivery.decisive import Hinges, hinges_of
 from orebridge.delivery.limits import restrict_to
 from orebridge.delivery.modes import ChainWays, four_ways, news_of, rolled_ways
 from orebridge.errors import NetworkError, ShockError, UnknownLabel
-from orebridge.labels import calendar_month
+from orebridge.labels import calendar_month, country_name
 from orebridge.network import SupplyNetwork
 from orebridge.results import WAYS, Plan, joined
 from orebridge.schema import network_tables
-from orebridge.shocks import Effects, Shock, beliefs_of, effects_of, load_shock
+from orebridge.shocks import LONGEST, Effects, Shock, beliefs_of, effects_of, load_shock
 from orebridge.world import World, load_world
 
 FORESIGHT = ("declared", "perfect")
@@ -100,8 +100,8 @@ def respond(
     >>> answer.chains, list(answer.plans)
     (('antimony',), ['unaided', 'alone'])
     """
-    if not 1 <= months <= 120:
-        raise ShockError(f"--months must be from 1 to 120, not {months}.")
+    if not 1 <= months <= LONGEST:
+        raise ShockError(f"--months must be from 1 to {LONGEST}, not {months}.")
     if foresight not in FORESIGHT:
         raise ShockError(f"--foresight must be {' or '.join(FORESIGHT)}, not {foresight!r}.")
     loaded = tuple(load_shock(name) for name in shocks)
@@ -149,7 +149,7 @@ def respond(
         chains=tuple(p.network.chains[0] for p in parts), plans=plans, absent=absent, coordination=worth,
         actions=actions(plans[best], plans["unaided"], network, alliance, lambda m: calendar_month(start, m), world.tables),
         curve=found.curve, swings=found.swings, break_even=found.break_even, marginal=found.marginal,
-        warnings=(*effects.notes, *_warnings(network, parts, loaded)), foresight=known,
+        warnings=(*effects.notes, *_warnings(network, parts, loaded, hinges)), foresight=known,
         binding=found.binding, remedies=found.remedies, hinge_chains=found.chains,
     )  # fmt: skip
 
@@ -181,13 +181,18 @@ def _reachable_uses(network: SupplyNetwork) -> None:
         )
 
 
-def _warnings(network: SupplyNetwork, parts: list[ChainWays], shocks: Sequence[Shock]) -> list[str]:
+def _warnings(network: SupplyNetwork, parts: list[ChainWays], shocks: Sequence[Shock], hinges: bool) -> list[str]:
     chains = {p.network.chains[0] for p in parts}
     own = network.adjustments[network.adjustments["chain"].isin(chains)]
     weak = own["confidence"].isin(["derived", "unverified", "assumed"])
+    curve = (
+        "See the stock curve."
+        if hinges
+        else "The stock curve that shows what hangs on them was left out: quote nothing without it."
+    )
     text = [
-        f"{100 * weak.mean():.0f} % of the {len(own)} base-year figures used are derived, unverified or assumed.",
-        "Stocks of members are assumed days of use: nobody publishes them. See the stock curve.",
+        f"{100 * weak.mean():.0f} % of the {len(own):,} base-year figures used are derived, unverified or assumed.",
+        f"Stocks of members are assumed days of use: nobody publishes them. {curve}",
         "Values of lost output are assumptions with a wide range; tonnes are firmer than dollars.",
     ]
     for shock in shocks:
@@ -196,10 +201,17 @@ def _warnings(network: SupplyNetwork, parts: list[ChainWays], shocks: Sequence[S
                 f"{shock.name}: this control was already in force in the base year {network.base_year}, so its trade "
                 f"carries part of it; the last year without it is {shock.reference_year}. What is cut here comes on top."
             )
+        if any(event.kind == "chokepoint" for event in shock.events):
+            text.append(
+                f"{shock.name}: a closed passage stops its ships' goods altogether. The longer way round, and dear goods "
+                "that would fly (platinum metals, gallium, indium), are not modelled: take the loss as an upper end."
+            )
     used = network.demands[network.demands["chain"].isin(chains)]
     for member in network.members:
         if member not in set(used["country"]):
-            text.append(f"{member}: no use of it is modelled in these chains; its loss of 0 only means that.")
+            text.append(
+                f"{country_name(member)}: no use of these minerals is modelled there, so its loss of 0 says nothing."
+            )
     moved = own[(own["change_share"].abs() > 0.25) & (own["change"].abs() > 0.01 * own["used"].max())]
     if len(moved):
         text.append(

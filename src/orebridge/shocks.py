@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 KINDS = ("ban", "quota", "licence", "outage", "chokepoint", "tariff", "surge")
 MAX_FILE_BYTES = 200_000
 MAX_MONTHS = 600
+#: Longest plan in months.
+LONGEST = 120
 MONTH_DAYS = 30.4375
 
 _COMMON = {"kind", "start", "months", "announced", "declared_months", "note"}
@@ -328,7 +330,35 @@ def effects_of(
     Raises ShockError for unknown names, for an event outside the plan, and for an event that touches nothing.
     """
     parse_month(start, "--start")
-    return _effects(shocks, network, horizon, start, as_dated, None)
+    found = _effects(shocks, network, horizon, start, as_dated, None)
+    return replace(found, notes=(*found.notes, *_cut_off(shocks, horizon, start, as_dated)))
+
+
+def _cut_off(shocks: Sequence[Shock], horizon: int, start: str, as_dated: bool) -> list[str]:
+    """What of an event lies before or after the plan's months: there the model knows no shock, which flatters the answer."""
+    notes = []
+    for shock in shocks:
+        shift = _shift(shock, start, as_dated)
+        for event in shock.events:
+            first, last = 1 + event.start + shift, event.start + shift + event.months
+            if last < 1 or first > horizon:
+                continue
+            if last > horizon:
+                notes.append(
+                    f"{shock.name}: the {event.kind} of {_months(event.months)} outlasts the plan by {_months(last - horizon)}. "
+                    "Nothing beyond is counted, and stocks are spent as if it ended there, so the loss is too small: "
+                    f"ask for --months {min(last, LONGEST)}{' or more' if last < LONGEST else ''}."
+                )
+            if first < 1:
+                notes.append(
+                    f"{shock.name}: the {event.kind} began {_months(1 - first)} before the plan. Stocks and goods on the "
+                    "way are taken as full, as if it had not, so the loss is too small: begin the plan earlier (--start)."
+                )
+    return notes
+
+
+def _months(count: int) -> str:
+    return f"{count} month" if count == 1 else f"{count} months"
 
 
 def beliefs_of(

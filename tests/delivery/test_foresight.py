@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from orebridge.delivery.modes import four_ways, news_of, rolled_ways
 from orebridge.network import SupplyNetwork
+from orebridge.session import respond
 from orebridge.shocks import Effects, Event
 
 from ..laws.checks import tries
@@ -104,6 +105,25 @@ def test_what_is_believed_when(event: Event, news: list[int], believed: dict[int
     for month, span in believed.items():
         months = event.believed(month, 0, 24)
         assert (months[0], months[-1]) == span if span else len(months) == 0
+
+
+def test_nobody_qualifies_a_recipe_before_the_news() -> None:
+    """A plan begun months before the shock is no better than one begun with it, only later.
+
+    The bundled antimony shock of September 2024, in a plan begun in that month and in one begun six months before: the
+    tonnes are the same, the loss is discounted by six months more (0.97 to the power of a half), end stock a little less so.
+    """
+    shock = ["china-antimony-2024"]
+    first, early = (
+        respond(shock, start=start, months=months, as_dated=True, hinges=False)
+        for start, months in (("2024-09", 18), ("2024-03", 24))
+    )
+    for way, plan in first.plans.items():
+        assert early.plans[way].unmet["tonnes"].sum() == pytest.approx(plan.unmet["tonnes"].sum(), rel=1e-6), way
+    for way in ("alone", "joint"):
+        assert early.plans[way].loss_usd() == pytest.approx(0.97**0.5 * first.plans[way].loss_usd(), rel=1e-3), way
+    # Who knew it from the first month would qualify at once and lose less.
+    assert early.foresight["alone"] < 0.95 * early.plans["alone"].loss_usd()
 
 
 def test_news_about_other_chains_is_no_news() -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+from textwrap import wrap
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,6 +18,8 @@ if TYPE_CHECKING:
     from orebridge.session import Response
 
 LOW, HIGH = "#3f6fa8", "#b8574a"
+TITLE_WIDTH = 112  # characters of a title that fit over the plot
+BAR_ROOM, LETTER = 560, 6.2  # pixels: width of the plot beside the names, and of a letter at the end of a bar
 UNKNOWN = "The loss in USD is unknown: the table of values states none for a use that is short."
 
 
@@ -60,17 +64,17 @@ def stock_curve(response: Response) -> go.Figure:
                 text=f"<b>{days:,.0f} days</b>: {safe(way)} loss gone",
                 font={"color": colour},
             )
-    words = safe(break_even_words(response))
+    words = [safe(line) for line in wrap(break_even_words(response), TITLE_WIDTH, break_on_hyphens=False)]
     dress(
         figure,
-        400,
-        margin={"t": 74, "b": 54, "l": 76, "r": 16},
+        400 + 17 * (len(words) - 1),
+        margin={"t": 74 + 17 * (len(words) - 1), "b": 54, "l": 76, "r": 16},
         title={
-            "text": words,
+            "text": "<br>".join(words),
             "font": {"size": 13, "color": FAINT},
             "x": 0,
             "xref": "paper",
-            "y": 0.985,
+            "y": 0.985 - 0.03 * (len(words) - 1),
             "yanchor": "top",
         },
     )
@@ -92,17 +96,19 @@ def tornado(response: Response) -> go.Figure:
         f"<b>{safe(r.title)}</b><br>{safe(r.stated_words)} · range {safe(r.low_words)} to {safe(r.high_words)}"
         for r in rows.itertuples()
     ]
-    figure = blank()
+    figure, ends = blank(), []
     for end, colour in (("low", LOW), ("high", HIGH)):
         change = (rows[end] - rows["stated"]) / 1e6
         words = rows[f"{end}_words"]
+        texts = [_bar_text(c, loss, w) for c, loss, w in zip(change, rows[end] / 1e6, words, strict=True)]
+        ends += list(zip(change, texts, strict=True))
         figure.add_bar(
             y=label,
             x=change,
             orientation="h",
             name=f"{end} end of the range",
             marker_color=colour,
-            text=[_bar_text(c, loss, w) for c, loss, w in zip(change, rows[end] / 1e6, words, strict=True)],
+            text=texts,
             textposition="outside",
             textfont={"size": 11, "color": FAINT},
             cliponaxis=False,
@@ -110,12 +116,27 @@ def tornado(response: Response) -> go.Figure:
             hoverinfo="text",
         )
     stated = float(rows["stated"].iloc[0]) / 1e6
-    width = float(np.nanmax(np.abs(moved))) or 1.0
-    reach = [min(float(np.nanmin(moved)), 0.0) - 0.28 * width, max(float(np.nanmax(moved)), 0.0) + 0.28 * width]
     dress(figure, 110 + 52 * len(rows), barmode="overlay", margin={"t": 46, "l": 300, "r": 20, "b": 50}, bargap=0.45)
-    figure.update_xaxes(title=f"change of the loss alone, million USD (as stated: {stated:,.0f})", range=reach)
+    figure.update_xaxes(title=f"change of the loss alone, million USD (as stated: {stated:,.0f})", range=_reach(ends))
     figure.update_yaxes(tickfont={"size": 12}, automargin=True)
     return figure
+
+
+def _reach(ends: Sequence[tuple[float, str]]) -> list[float]:
+    """The range of the axis in which every bar fits with the words beyond its end; `ends` are (change, words).
+
+    >>> _reach([(-100.0, ""), (100.0, "")]), _reach([(-100.0, "none gives so much more"), (100.0, "")])[0] < -150
+    ([-104.0, 104.0], True)
+    """
+    known = [(change, words) for change, words in ends if math.isfinite(change)]
+    low, high = min(0.0, *(c for c, _ in known)), max(0.0, *(c for c, _ in known))
+    span = (high - low) or 1.0
+    unit = span / BAR_ROOM
+    for _ in range(4):  # room for words widens the axis, which makes words longer in its units
+        left = min([low, *(c - unit * (LETTER * len(w) + 8) for c, w in known if w and c < 0)])
+        right = max([high, *(c + unit * (LETTER * len(w) + 8) for c, w in known if w and c >= 0)])
+        unit = (right - left) / BAR_ROOM
+    return [left - 0.02 * span, right + 0.02 * span]
 
 
 def _bar_text(change: float, loss: float, words: str) -> str:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import combinations
 
 import numpy as np
@@ -114,7 +114,8 @@ def rolled_ways(
     """The same ways planned anew each time the news changes, knowing only what is declared by then.
 
     `beliefs` are those of `shocks.beliefs_of`; `perfect` is the answer with the whole shock known. Each plan is carried
-    out until the next news; the next one starts from where it left the stocks, the plants and the ships. Worths of
+    out until the next news; the next one starts from where it left the stocks, the plants and the ships. Recipes,
+    suppliers and plants begin to qualify with the first news of a shock, not with the plan's first month. Worths of
     coalitions are those of `perfect`. Nothing forces joint below alone here: either may be wrong-footed by the news.
     """
     horizon, truth = perfect.horizon, perfect.limits
@@ -122,7 +123,7 @@ def rolled_ways(
     for month, effects in beliefs:
         split, own = _split(network, effects)
         believed.append((month, limits_of(split, own, horizon)))
-    net = perfect.network
+    net = _qualifying_from(perfect.network, _first_news(beliefs))
     flows = {"unaided": perfect.flows["unaided"]}
     plans = {"unaided": perfect.plans["unaided"]}
     for way in ways:
@@ -142,6 +143,22 @@ def rolled_ways(
         flows[way] = course
         plans[way] = make_plan(way, net, truth, horizon, course, stages)
     return ChainWays(net, truth, horizon, plans, flows, perfect.kept_usd, perfect.coalition_usd)
+
+
+def _first_news(beliefs: Sequence[tuple[int, Effects]]) -> int:
+    """The first month in which anything is known of a shock; 1 where nothing ever is."""
+    return next((month for month, effects in beliefs if len(effects.frame)), 1)
+
+
+def _qualifying_from(network: SupplyNetwork, month: int) -> SupplyNetwork:
+    """The network in which what has to be qualified begins to be so in plan month `month`, as nobody had cause to before."""
+
+    def later(frame: pd.DataFrame) -> pd.DataFrame:
+        return frame.assign(opens=frame["opens"] + (month - 1) * (frame["opens"] > 0))
+
+    if month <= 1:
+        return network
+    return replace(network, activities=later(network.activities), routes=later(network.routes))
 
 
 def news_of(network: SupplyNetwork, beliefs: Sequence[tuple[int, Effects]]) -> list[tuple[int, Effects]]:

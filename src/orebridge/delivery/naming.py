@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from orebridge.labels import calendar_month
+from orebridge.labels import calendar_month, inside
 from orebridge.network import SupplyNetwork
 
 
@@ -53,20 +53,13 @@ def commodity_name(network: SupplyNetwork, commodity: str) -> str:
     if "label" not in network.nodes:
         return commodity
     found = network.nodes.loc[network.nodes["commodity"] == commodity, "label"]
-    return _inside(str(found.iloc[0])) if len(found) and str(found.iloc[0]) else commodity
+    return inside(str(found.iloc[0])) if len(found) and str(found.iloc[0]) else commodity
 
 
 def recipe_name(network: SupplyNetwork, activity: int) -> str:
     """Label of an activity's recipe (column `label` of the activities), else its id."""
     row = network.activities.iloc[activity]
-    return _inside(str(row["label"])) if "label" in network.activities and str(row["label"]) else str(row["recipe"])
-
-
-def _inside(label: str) -> str:
-    """A label inside a sentence: no capital at its head, unless it is a symbol such as NdPr or Dy."""
-    first = label.split(" ", 1)[0]
-    word = len(first) > 2 and first.isalpha() and first[1:].islower()
-    return first.lower() + label[len(first) :] if word else label
+    return inside(str(row["label"])) if "label" in network.activities and str(row["label"]) else str(row["recipe"])
 
 
 def tonnes(amount: float) -> str:

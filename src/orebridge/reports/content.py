@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from orebridge.actions import BUY, GO_WITHOUT, RELEASE, SHIP, grouped
-from orebridge.labels import STOCK, TIERS, Labels, and_list, country_name, in_words, span
+from orebridge.labels import STOCK, TIERS, Labels, and_list, country_name, in_words, inside, span
 from orebridge.views import base_use, by_member, by_way, shortages
 
 if TYPE_CHECKING:
@@ -75,7 +75,7 @@ def headline(response: Response) -> list[str]:
     lost = response.plans["unaided"].loss_usd()
     start = by_member(response).query("way == 'unaided' and member == @member")["first"].iloc[0]
     text = (
-        f"Without a plan {in_words(member)} lacks {tonnes(first['unaided'])} t of {labels.commodity(product)} "
+        f"Without a plan {in_words(member)} lacks {tonnes(first['unaided'])} t of {inside(labels.commodity(product))} "
         f"({percent(first['unaided'] / first['use'])} of its base-year use over {response.months} months)"
         + (f", first in {response.month_label(int(start))}" if start else "")
     )

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 from orebridge.actions import BUY, GO_WITHOUT, KINDS, RELEASE, RUN, RUN_LESS, SHIP, SUBSTITUTE
 from orebridge.hangs import break_even_words, foresight_words, swings_in_words
-from orebridge.labels import STOCK, TIERS, Labels, and_list, capital, country_name, in_words
+from orebridge.labels import STOCK, TIERS, Labels, and_list, capital, country_name, in_words, inside
 from orebridge.reports import content
 from orebridge.reports.content import money
+from orebridge.views import base_use, by_way, shortages
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -47,7 +48,8 @@ HEADINGS = (
 
 def summary(response: Response, width: int = NARROWEST) -> list[str]:
     """The lines of the summary; sentences wrap at `width`, tables take the columns they need (cells are never cut)."""
-    lines = [*_head(response, width), *_ways(response), *_absent(response), "", *_members(response)]
+    lines = [*_head(response, width), *_ways(response), *_absent(response), *_reading(response, width), ""]
+    lines += _members(response)
     parts = (
         _coordination(response), _hangs(response), _helps(response), actions_in_words(response), content.marginal_words(response)[:LIMITS],
         list(response.warnings),
@@ -84,10 +86,30 @@ def _table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
 
 
 def _ways(response: Response) -> list[str]:
-    columns = ("way", "M USD", "t short", *TIERS, "stock gap", "first short")
+    columns = ("way", "M USD", "t short", *TIERS, "stock gap t", "first short")
     rows = [row for row in content.way_rows(response) if row["status"] != "absent"]
     keys = ("way", "loss", "tonnes", *TIERS, STOCK, "first")
     return _table(columns, [[row[key] for key in keys] for row in rows])
+
+
+WAYS_MEAN = {
+    "unaided": "no plan, contracts go on",
+    "alone": "each member plans for itself",
+    "treaty": "a fixed sharing rule",
+    "joint": "one plan for all",
+}
+
+
+def _reading(response: Response, width: int) -> list[str]:
+    """How the table of ways is to be read: what the ways are, and which of its sums add unlike things."""
+    rows = [row for row in by_way(response).to_dict("records") if row["way"] in response.plans]
+    text = "; ".join(f"{way}: {WAYS_MEAN[way]}" for way in response.plans)
+    if any(row[STOCK] > 0 for row in rows):
+        text += ". Stock gap: t of all forms missing from members' stocks at the end, in the loss at their price"
+    products = shortages(response)["product"].nunique()
+    if products > 1:
+        text += f". T short adds {products} unlike products; the brief and unmet.csv part them"
+    return wrap(f"{text}.", width, break_on_hyphens=False)
 
 
 def _absent(response: Response) -> list[str]:
@@ -115,13 +137,20 @@ def _members(response: Response) -> list[str]:
             )
             before = row["member"]
     lines = _table(("member", "way", "M USD", "t short", "first short", "worst month"), cells) if cells else []
-    calm = [in_words(m) for m in response.members if country_name(m) not in hit]
-    return lines + ([capital(f"{and_list(calm)}: nothing lost in any way.")] if calm else [])
+    used = set(base_use(response)["member"])
+    blank = [m for m in response.members if m not in used]
+    calm = [m for m in response.members if country_name(m) not in hit and m in used]
+    lines += [capital(f"{and_list(map(in_words, calm))}: nothing lost in any way.")] if calm else []
+    return lines + (
+        [capital(f"{and_list(map(in_words, blank))}: no use modelled, so no loss either.")] if blank else []
+    )
 
 
 def _coordination(response: Response) -> list[str]:
     lines = content.coordination_words(response)
     worth = response.coordination
+    if worth is not None and worth.why_no_split and worth.helps:
+        lines.append(f"No split of the value is proposed: {worth.why_no_split}.")
     if worth is not None and worth.shapley and worth.value_usd > 0:
         split = and_list(f"{country_name(m)} {money(v)}" for m, v in worth.shapley.items())
         text = f"Proposed split of the value, million USD: {split}"
@@ -155,9 +184,13 @@ def _hangs(response: Response) -> list[str]:
     for row in bars.head(BARS).to_dict("records"):
         lines.append(
             f"{row['title']}: {row['low_words']} gives {money(row['low'])}, {row['high_words']} gives {money(row['high'])} "
-            f"million USD lost alone (stated: {row['stated_words']}, {money(row['stated'])})."
+            f"million USD lost alone ({_stated(row['stated_words'])}, {money(row['stated'])})."
         )
     return lines
+
+
+def _stated(words: str) -> str:
+    return words if words == "as stated" else f"stated: {words}"
 
 
 def actions_in_words(response: Response, per_kind: int = PER_KIND) -> list[str]:
@@ -174,7 +207,7 @@ def actions_in_words(response: Response, per_kind: int = PER_KIND) -> list[str]:
 
 def _sentence(row: dict[str, Any]) -> str:
     owner, amount = capital(in_words(row["owner"])), f"{row['total']} {row['unit_name']}"
-    of = f"{amount} of {row['form_name']}"
+    of = f"{amount} of {' + '.join(inside(form) for form in row['form_name'].split(' + '))}"
     # A site called after its country reads "Japan, magnet makers", not "Japan, Japan, magnet makers".
     site, recipe = row["site_name"].removeprefix(f"{row['owner_name']}, "), row["recipe_name"]
     tier, _, use = row["for_whom"].partition(" use: ")
