@@ -24,10 +24,12 @@ from orebridge.delivery.stages import solve_single, solve_staged
 from orebridge.delivery.treaty import transfers
 from orebridge.delivery.unaided import simulate_unaided
 from orebridge.network import SupplyNetwork
+from orebridge.program import Solution
 from orebridge.results import WAYS, Plan, make_plan, member_loss
 from orebridge.shocks import Effects
 from orebridge.trace import merged, split_by_origin
 
+ROUNDED = 1e-7  # t; the solver keeps zero to it
 SAME_USD = 100.0  # a loss below it is none, rounding of the stages included
 MOST_MEMBERS = 5  # beyond it the number of coalitions to solve is not worth the wait
 Coalition = frozenset[str]
@@ -209,17 +211,24 @@ class _Solver:
         self, way: str, coalition: Coalition = frozenset(), alone: Flows | None = None, moved: np.ndarray | None = None
     ) -> _Done:
         """A way through all stages; with `alone` nobody may lose more than there."""
-        model = self._model(way, coalition, alone, moved)
-        staged = solve_staged(model)
+        late = None
+        if alone is not None and self._usd(alone) <= SAME_USD:
+            model = self._model(way, coalition, None, moved)
+            late = _NotWorse(model, alone)
+        else:
+            model = self._model(way, coalition, alone, moved)
+        staged = solve_staged(model, late)
         return _Done(model.flows(staged.solution), staged.stages, self._usd(model.flows(staged.least_loss)))
 
     def loss(self, coalition: Coalition, alone: Flows) -> float:
         """Least loss of all members in USD where the coalition plans together, by the weighted solve."""
+        if (usd := self._usd(alone)) <= SAME_USD:  # nothing is lost alone: there is nothing to gain
+            return usd
         model = self._model("+".join(sorted(coalition)), coalition, alone, None)
         return self._usd(model.flows(solve_single(model)))
 
     def kept(self, alone: Flows) -> float:
-        """The same where all plan together and no stock is lent. Where nothing is lost alone there is nothing to gain."""
+        """The same where all plan together and no stock is lent."""
         usd = self._usd(alone)
         if usd <= SAME_USD:
             return usd
@@ -258,6 +267,35 @@ def _keep_stock(model: Model, alone: Flows) -> None:
         )
         for family in (model.stock, model.stock_extra):
             model.program.terms(rows.ids[None, :], family.ids[at], 1.0)
+
+
+class _NotWorse:
+    """The rows `no_member_worse` where nothing is lost alone: joint plans then lose nothing either, rows or no rows.
+
+    With them the simplex was seen to take four times as long, so they wait until a solution breaks them or fairness and
+    what follows begin.
+    """
+
+    def __init__(self, model: Model, alone: Flows) -> None:
+        self.model, self.alone, self.added = model, alone, False
+
+    def broken(self, solution: Solution) -> bool:
+        """Whether members lose anything."""
+        if self.added:
+            return False
+        net, months = self.model.network, self.model.horizon.reported
+        unmet = np.maximum(solution.values(self.model.unmet)[self.model.ours, :months], 0.0)
+        value = np.nan_to_num(net.demands["value_usd"].to_numpy(dtype=float)[self.model.ours], nan=np.inf)
+        piles = net.stockpiles["country"].isin(net.members).to_numpy()
+        short = solution.values(self.model.shortfall)[piles] * stock_weights(net)[piles]
+        lost = np.where(unmet > ROUNDED, unmet, 0.0).sum(1)
+        return bool(lost[lost > 0] @ value[lost > 0] + np.maximum(short, 0.0).sum() > SAME_USD)
+
+    def add(self) -> None:
+        """Put the rows in."""
+        if not self.added:
+            self.added = True
+            _not_worse(self.model, self.alone)
 
 
 def _not_worse(model: Model, alone: Flows) -> None:

@@ -14,6 +14,7 @@ Each stage is cut at its optimum x (1 + 1e-6) before the next.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -29,6 +30,16 @@ PRICED = 1e-6  # reduced costs and duals above this count as non-zero (the solve
 TIE = 1e-3  # USD per tonne
 EVEN = 1e-4  # excess shortfall (share of demand) below which nobody is treated unfairly
 Costs = list[tuple[npt.NDArray[np.int32], Floats]]
+
+
+class Late(Protocol):
+    """Rows that every plan must keep but that may be left out until a solution breaks one, or a later stage needs them."""
+
+    def broken(self, solution: Solution) -> bool:
+        """Whether the solution breaks a row that was left out so far."""
+
+    def add(self) -> None:
+        """Put the rows into the program, once."""
 
 
 @dataclass(frozen=True)
@@ -55,10 +66,19 @@ def tier_costs(model: Model, tier: str) -> Costs:
     return [(model.unmet.ids[demands], weight / 1e6)]
 
 
-def solve_single(model: Model) -> Solution:
+def solve_single(model: Model, late: Late | None = None) -> Solution:
     """One weighted solve of stage A and the end stocks (tiers 10^4 : 10^2 : 1), for sweeps and marginal values."""
     model.program.minimise(single_costs(model))
-    return model.program.solve()
+    return _solved(model, late)
+
+
+def _solved(model: Model, late: Late | None) -> Solution:
+    """An optimum. One that keeps the rows left out is an optimum with them too."""
+    solution = model.program.solve()
+    if late is not None and late.broken(solution):
+        late.add()
+        solution = model.program.solve()
+    return solution
 
 
 def single_costs(model: Model) -> Costs:
@@ -70,11 +90,11 @@ def single_costs(model: Model) -> Costs:
     return costs
 
 
-def solve_staged(model: Model) -> Staged:
+def solve_staged(model: Model, late: Late | None = None) -> Staged:
     """Solve the stages one after another; raises NotOptimal if any has no optimum."""
     values: dict[str, float] = {}
-    both = solve_single(model)
-    solution = _least_loss(model, both, values)
+    both = solve_single(model, late)
+    solution = _least_loss(model, both, values, late)
     _level(model, solution, values)
     # E in USD with F below a cent on top: a cut over every column would be too ill-scaled to hold.
     change = [(ids, weights * 1e6) for ids, weights in _change(model)]
@@ -84,7 +104,7 @@ def solve_staged(model: Model) -> Staged:
     return Staged(solution, values, both)
 
 
-def _least_loss(model: Model, both: Solution, values: dict[str, float]) -> Solution:
+def _least_loss(model: Model, both: Solution, values: dict[str, float], late: Late | None) -> Solution:
     """Stages A to C; afterwards the program allows no plan that does worse in any of them."""
     program = model.program
     lost = {tier: _value(tier_costs(model, tier), both) for tier in TIERS}
@@ -97,11 +117,13 @@ def _least_loss(model: Model, both: Solution, values: dict[str, float]) -> Solut
             continue
         if tier in short:
             program.minimise(costs)
-            solution = program.solve()
+            solution = _solved(model, late)
         values[f"A {tier}"] = max(_value(costs, solution), 0.0) if tier in short else 0.0
         cuts[tier] = _cut(model, f"A {tier}", costs, values[f"A {tier}"])
         if tier not in short:
             program.set_bounds(model.unmet.ids[_rows(model, tier)], upper=_no_more(model, tier, both))
+    if late is not None:
+        late.add()  # from here on plans are compared that are as good for all together, not for each
     moved = False
     if len(model.coalition) > 1:  # by itself a member has nobody to be fair to
         epsilon = model.network.assumption("fairness_epsilon")
