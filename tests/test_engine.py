@@ -137,18 +137,48 @@ def test_a_basis_that_the_solver_refuses_is_left_out():
     assert made.basis() is None
 
 
+def random_arrays(rng: np.random.Generator, n: int = 60, m: int = 30) -> Arrays:
+    start, index = np.arange(0, n * m + 1, m, dtype=np.int32), np.tile(np.arange(m, dtype=np.int32), n)
+    return Arrays(
+        rng.uniform(0.1, 1.0, n), np.zeros(n), rng.uniform(5, 10, n), rng.uniform(1, 20, m), np.full(m, np.inf),
+        start, index, rng.uniform(0.2, 1.0, n * m),
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("steps", [0, 1, 500])
+def test_near_the_last_plan_or_not_the_answer_is_that_from_scratch(monkeypatch, steps):
+    """Other costs, and a row that the last plan keeps: few steps or many, given up or not."""
+    monkeypatch.setattr(engine, "NEAR_STEPS", steps)
+    rng = np.random.default_rng(7)
+    arrays = random_arrays(rng)
+    made, every = Engine("random", arrays), np.arange(60, dtype=np.int32)
+    assert made.run_near().objective == pytest.approx(Engine("cold", arrays).run().objective, rel=1e-9)  # no basis yet
+    for spread in (0.0, 0.01, 1.0):
+        cost = arrays.cost * rng.uniform(1.0 - spread / 2, 1.0 + spread / 2, 60)
+        made.change_cost(every, cost)
+        cold = Engine("cold", replace(arrays, cost=cost)).run().objective
+        assert made.run_near().objective == pytest.approx(cold, rel=1e-9)
+        assert made.run().objective == pytest.approx(cold, rel=1e-9)
+    columns = made.run().columns
+    made.add_row(every, np.ones(60), -np.inf, float(columns.sum()) + 1.0)
+    assert made.run_near().objective == pytest.approx(cold, rel=1e-9)
+
+
+def test_near_what_cannot_be_is_found_out():
+    made = two_plants()
+    made.run()
+    made.add_row(np.array([0, 1], np.int32), np.array([1.0, 1.0]), 1e6, np.inf)
+    assert made.run_near() == "infeasible"
+
+
 @pytest.mark.parametrize("steps", [0, 1, 300])
 def test_from_a_kept_basis_the_step_limit_does_not_change_the_answer(monkeypatch, steps):
     """Beyond the limit the solve goes on with other weights; afterwards both ways of solving still work."""
     monkeypatch.setattr(engine, "DEVEX_STEPS", steps)
     monkeypatch.setattr(engine, "ROWS_PER_STEP", 1_000)
     rng = np.random.default_rng(5)
-    n, m = 60, 30
-    start, index = np.arange(0, n * m + 1, m, dtype=np.int32), np.tile(np.arange(m, dtype=np.int32), n)
-    arrays = Arrays(
-        rng.uniform(0.1, 1.0, n), np.zeros(n), rng.uniform(5, 10, n), rng.uniform(1, 20, m), np.full(m, np.inf),
-        start, index, rng.uniform(0.2, 1.0, n * m),
-    )  # fmt: skip
+    m = 30
+    arrays = random_arrays(rng)
     made, every = Engine("random", arrays), np.arange(m, dtype=np.int32)
     first = made.run()
     basis = made.basis()

@@ -72,9 +72,9 @@ def solve_single(model: Model, late: Late | None = None) -> Solution:
     return _solved(model, late)
 
 
-def _solved(model: Model, late: Late | None) -> Solution:
+def _solved(model: Model, late: Late | None, near: bool = False) -> Solution:
     """An optimum. One that keeps the rows left out is an optimum with them too."""
-    solution = model.program.solve()
+    solution = model.program.solve(near=near)
     if late is not None and late.broken(solution):
         late.add()
         solution = model.program.solve()
@@ -117,7 +117,8 @@ def _least_loss(model: Model, both: Solution, values: dict[str, float], late: La
             continue
         if tier in short:
             program.minimise(costs)
-            solution = _solved(model, late)
+            # The weighted optimum puts the tiers in order, so it is the tier's own, but where tiers are traded off.
+            solution = _solved(model, late, near=True)
         values[f"A {tier}"] = max(_value(costs, solution), 0.0) if tier in short else 0.0
         cuts[tier] = _cut(model, f"A {tier}", costs, values[f"A {tier}"])
         if tier not in short:

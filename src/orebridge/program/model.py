@@ -246,13 +246,16 @@ class Program:
                 self._data.cut_rows(scope.n_rows)
 
     # --- solving ----------------------------------------------------------------------------------------------
-    def solve(self, from_base: bool | str = False, workers: int = 1, *, interior: bool = False) -> Solution:
+    def solve(
+        self, from_base: bool | str = False, workers: int = 1, *, interior: bool = False, near: bool = False
+    ) -> Solution:
         """Minimise. Warm if solved before; components whose figures did not change are not solved again.
 
         `from_base` restarts from what `keep_base` kept, and takes the base solution itself where tighter limits do not
         cut it off; give a name if several bases were kept. `workers` is the number of threads over components.
         `interior` solves from scratch by the interior point and crosses over to a vertex: quicker on degenerate
-        programs such as min-max ones, of no use where an old basis is near.
+        programs such as min-max ones, of no use where an old basis is near. `near` says that the last plan is feasible
+        and probably optimal still, as after weighted tiers each tier by itself: a few steps are tried before scratch.
 
         Raises NotOptimal: infeasible (with an irreducible set of conflicting limits), unbounded (with the columns
         that grow), or the solver's own word.
@@ -260,7 +263,7 @@ class Program:
         name = (BASE if from_base else None) if isinstance(from_base, bool) else from_base
         if name not in (None, BASE) and name not in self._bases:
             raise UnknownLabel(f"{self.name}: no base {name!r} was kept; there are {sorted(self._bases) or 'none'}.")
-        pieces = self._parts.solve(name, workers, interior)
+        pieces = self._parts.solve(name, workers, "interior" if interior else "near" if near else "")
         return Solution(pieces, self._data.n_cols, self._data.n_rows)
 
     def keep_steady(self) -> None:

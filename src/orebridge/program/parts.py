@@ -255,8 +255,8 @@ class Parts:
         part.untold = Changes()
 
     # --- solving ----------------------------------------------------------------------------------------------
-    def solve(self, from_base: str | None, workers: int, interior: bool = False) -> list[Piece]:
-        """Solve what changed; parts whose figures did not change keep their outcome."""
+    def solve(self, from_base: str | None, workers: int, how: str = "") -> list[Piece]:
+        """Solve what changed; parts whose figures did not change keep their outcome. `how`: "interior", "near" or ""."""
         if self._stale:
             self.build()
         todo = [part for part in self._parts if not self._known(part, from_base)]
@@ -265,9 +265,9 @@ class Parts:
 
             todo.sort(key=lambda part: -len(part.columns))
             with ThreadPoolExecutor(workers) as pool:  # the solver works outside the interpreter's lock
-                words = list(pool.map(lambda part: self._run(part, from_base, interior), todo))
+                words = list(pool.map(lambda part: self._run(part, from_base, how), todo))
         else:
-            words = [self._run(part, from_base, interior) for part in todo]
+            words = [self._run(part, from_base, how) for part in todo]
         failed = [(part, word) for part, word in zip(todo, words, strict=True) if word]
         if failed:
             self._explain(failed)
@@ -278,15 +278,17 @@ class Parts:
             if part.outcome is not None
         ]
 
-    def _run(self, part: Part, from_base: str | None, interior: bool) -> str:
+    def _run(self, part: Part, from_base: str | None, how: str) -> str:
         """Solve one part; returns "" or the solver's word for what it is instead of optimal."""
         self._tell(part)
         engine = self._open(part)
         engine.steady = self.steady
         if from_base in part.bases:
             result = engine.run_from(part.bases[from_base][0])
-        elif interior and len(part.columns) > LARGE:
+        elif how == "interior" and len(part.columns) > LARGE:
             result = engine.run(interior=True)
+        elif how == "near" and part.solved:
+            result = engine.run_near()
         elif "cost" in part.since_solve and part.solved and len(part.columns) > LARGE and not self.steady:
             engine.forget()  # another objective over a large part: presolve from scratch beats the old basis
             result = engine.run()
