@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from orebridge.delivery import modes
 from orebridge.delivery.limits import horizon_for, limits_of
 from orebridge.delivery.model import Model
 from orebridge.delivery.modes import four_ways, weighted_loss
@@ -183,3 +184,24 @@ def test_order_of_rows_and_scale_do_not_matter(effects: Effects, stock: float):
     assert turned == pytest.approx(base, rel=1e-6, abs=1.0)
     doubled = weighted_loss(ore_to_magnet(scale=2.0, stock=stock), effects, 12, "unaided")
     assert doubled == pytest.approx(2.0 * weighted_loss(ore_to_magnet(stock=stock), effects, 12, "unaided"), rel=1e-6)
+
+
+def test_rows_left_out_are_missed_when_a_solution_breaks_them() -> None:
+    """Nothing lost alone: a plan that loses nothing keeps the rows, one that leaves a use without does not, once only."""
+    net = ore_to_magnet()
+    horizon = horizon_for(net, 6)
+    limits = limits_of(net, no_effects(), horizon)
+    course = simulate_unaided(net, limits, horizon)
+    model = Model(net, limits, horizon, course, frozenset(net.members), "joint")
+    late = modes._NotWorse(model, course)
+    solution = solve_single(model, late)
+    assert not late.broken(solution) and not late.added
+    ours = model.unmet.ids[model.ours[0], 0]
+    with model.program.changed():
+        model.program.set_bounds(np.array([ours]), lower=0.5 * limits.demand[model.ours[0], 0])
+        broken = model.program.solve()
+        assert late.broken(broken)
+    late.add()
+    late.add()
+    assert not late.broken(broken)
+    assert len([name for name in model.program.row_families if name.startswith("no_member_worse")]) == len(net.members)

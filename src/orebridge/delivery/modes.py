@@ -9,12 +9,13 @@ joint    shipments between members are decisions too; no member and not the grou
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from itertools import combinations
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from orebridge.delivery.limits import Horizon, Limits, horizon_for, limits_of, restrict_to
@@ -29,10 +30,12 @@ from orebridge.results import WAYS, Plan, make_plan, member_loss
 from orebridge.shocks import Effects
 from orebridge.trace import merged, split_by_origin
 
-ROUNDED = 1e-7  # t; the solver keeps zero to it
+TOLERANCE = 1e-7  # to which the solver keeps a row
 SAME_USD = 100.0  # a loss below it is none, rounding of the stages included
 MOST_MEMBERS = 5  # beyond it the number of coalitions to solve is not worth the wait
 Coalition = frozenset[str]
+Ints = npt.NDArray[np.int32]
+Floats = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -280,16 +283,11 @@ class _NotWorse:
         self.model, self.alone, self.added = model, alone, False
 
     def broken(self, solution: Solution) -> bool:
-        """Whether members lose anything."""
+        """Whether a member loses more than alone."""
         if self.added:
             return False
-        net, months = self.model.network, self.model.horizon.reported
-        unmet = np.maximum(solution.values(self.model.unmet)[self.model.ours, :months], 0.0)
-        value = np.nan_to_num(net.demands["value_usd"].to_numpy(dtype=float)[self.model.ours], nan=np.inf)
-        piles = net.stockpiles["country"].isin(net.members).to_numpy()
-        short = solution.values(self.model.shortfall)[piles] * stock_weights(net)[piles]
-        lost = np.where(unmet > ROUNDED, unmet, 0.0).sum(1)
-        return bool(lost[lost > 0] @ value[lost > 0] + np.maximum(short, 0.0).sum() > SAME_USD)
+        rows = _not_worse_rows(self.model, self.alone)
+        return any(float(costs @ solution.column_values[ids]) > upper + TOLERANCE for _, ids, costs, upper in rows)
 
     def add(self) -> None:
         """Put the rows in."""
@@ -304,6 +302,12 @@ def _not_worse(model: Model, alone: Flows) -> None:
     What has no stated value has no place in V_m; its tonnes are held product by product, or a member could lose them
     all without the row noticing.
     """
+    for name, ids, costs, upper in _not_worse_rows(model, alone):
+        model.program.add_row(name, ids, costs, upper=upper)
+
+
+def _not_worse_rows(model: Model, alone: Flows) -> Iterator[tuple[str, Ints, Floats, float]]:
+    """Name, columns, coefficients and upper limit of each row."""
     net, months = model.network, model.horizon.reported
     weight = discount(net, model.horizon.months)[:months]
     value = net.demands["value_usd"].to_numpy(dtype=float)
@@ -320,17 +324,14 @@ def _not_worse(model: Model, alone: Flows) -> None:
         lost = float((costs * np.concatenate([unmet.ravel(), short])).sum())
         keep = costs > 0
         if keep.any():
-            name = f"no_member_worse {member}"
-            model.program.add_row(name, ids[keep], costs[keep], upper=lost * (1.0 + 1e-7) + 5e-7)
+            yield f"no_member_worse {member}", ids[keep], costs[keep], lost * (1.0 + 1e-7) + 5e-7
         unknown = np.flatnonzero(own & np.isnan(value))
         for product, group in net.demands.iloc[unknown].groupby("commodity"):
             rows = group.index.to_numpy()
             tonnes = float((np.maximum(alone.unmet[rows, :months], 0.0) * weight).sum())
-            name = f"no_member_worse {member} {product}"
-            columns = model.unmet.ids[rows, :months]
-            model.program.add_row(
-                name, columns, np.broadcast_to(weight, columns.shape), upper=tonnes * (1.0 + 1e-7) + 1e-6
-            )
+            columns = model.unmet.ids[rows, :months].ravel()
+            weights = np.tile(weight, len(rows))
+            yield f"no_member_worse {member} {product}", columns, weights, tonnes * (1.0 + 1e-7) + 1e-6
 
 
 def weighted_loss(network: SupplyNetwork, effects: Effects, months: int, way: str) -> float:
