@@ -46,7 +46,7 @@ def stock_curve(
     cases = [case_of(with_stock_days(network, days), effects, months) for days in STOCK_DAYS]
     made = [partial(_same, case) for case in cases]
     with ThreadPoolExecutor(2) as pool:
-        found = list(pool.map(lambda way: losses(made, way, 1), dict.fromkeys(ways)))
+        found = list(pool.map(lambda way: losses(made, way, 1, far=True), dict.fromkeys(ways)))
     rows = [
         {"days": days, "way": way, "loss_usd": loss}
         for way, column in zip(dict.fromkeys(ways), found, strict=True)

@@ -20,7 +20,7 @@ from orebridge.delivery.limits import Horizon, Limits
 from orebridge.delivery.model import Model
 from orebridge.delivery.modes import prepare
 from orebridge.delivery.past import Flows
-from orebridge.delivery.stages import solve_single
+from orebridge.delivery.stages import single_costs
 from orebridge.network import ORIGIN_KIND, SupplyNetwork
 from orebridge.program import Family, Program, Solution
 from orebridge.results import member_loss
@@ -53,11 +53,13 @@ def case_of(network: SupplyNetwork, effects: Effects, months: int) -> Case:
 class Warm:
     """The single weighted solve of one way ("alone" or "joint"), warm from case to case.
 
-    Cases must be of one chain. Not for several threads at once.
+    Cases must be of one chain. The first is solved by the interior point and the others start from there: most differ
+    little from it, and its plan keeps clear of limits that do not matter. `far`: each case lies far from the first; they
+    start from the one before. Not for several threads at once.
     """
 
-    def __init__(self, way: str) -> None:
-        self.way = way
+    def __init__(self, way: str, far: bool = False) -> None:
+        self.way, self.far = way, far
         self._kept: Program | None = None
         self._fold = True
 
@@ -72,12 +74,18 @@ class Warm:
         model = Model(case.network, case.limits, case.horizon, case.unaided, coalition, name)
         _close_routes(model)
         pairs = _fold(model) if self._fold else []
-        if self._kept is None:
-            self._kept = model.program
-            self._kept.keep_steady()
-        elif self._kept.adopt(model.program):
-            model.program = self._kept
-        solution = solve_single(model)
+        first, kept = self._kept is None, self._kept or model.program
+        if first:
+            kept.keep_steady()
+            self._kept = kept
+        ours = first or kept.adopt(model.program)
+        if ours:
+            model.program = kept
+        model.program.minimise(single_costs(model))
+        near = ours and not self.far
+        solution = model.program.solve(from_base=near and not first, interior=near and first)
+        if near and first:
+            kept.keep_base()
         if not all(np.array_equal(_cost(model, a), _cost(model, b)) for a, b in pairs):
             self._fold = False  # the objective tells base from extra: then neither can stand for both
             return self.solve(case)
@@ -174,14 +182,17 @@ def by_member(loss: pd.DataFrame) -> dict[str, float]:
     return {str(member): float(np.sum(group["usd"].to_numpy(dtype=float))) for member, group in loss.groupby("member")}
 
 
-def losses(cases: Sequence[Callable[[], Case]], way: str, workers: int = 2) -> list[float]:
-    """Total loss in USD of each case by one way; each worker keeps one warm program over its stretch of the cases."""
+def losses(cases: Sequence[Callable[[], Case]], way: str, workers: int = 2, far: bool = False) -> list[float]:
+    """Total loss in USD of each case by one way; each worker keeps one warm program over its stretch of the cases.
+
+    `far` as in `Warm`.
+    """
     if way == "unaided":
         made = [make() for make in cases]
         return [total(loss_of(case, case.unaided)) for case in made]
 
     def run(stretch: Sequence[Callable[[], Case]]) -> list[float]:
-        warm = Warm(way)
+        warm = Warm(way, far)
         return [total(warm.loss(make())) for make in stretch]
 
     stretches = [cases[part[0] : part[-1] + 1] for part in np.array_split(np.arange(len(cases)), workers) if len(part)]

@@ -37,7 +37,7 @@ CONFLICT_STRATEGY = 6
 DUAL_SIMPLEX, PRIMAL_SIMPLEX = 1, 4
 # Steepest edge is best from scratch. From a kept basis its weights must be computed first, row by row, and that takes
 # longer than the few steps to a neighbouring optimum: devex does without, up to so many steps, or one for so many rows
-# (from scratch a program takes about 1.6 steps per row).
+# (from scratch a program takes about 1.6 steps per row). Where presolve pays, scratch is quick and few steps are tried.
 STEEPEST, DEVEX = 2, 1
 DEVEX_STEPS, ROWS_PER_STEP = 1_000, 4
 NO_LIMIT = 2**31 - 1
@@ -163,7 +163,8 @@ class Engine:
         self._now: dict[str, Any] = {}
         for option, value in OPTIONS:
             self._set(option, value)
-        self._set("presolve", "on" if _removable(arrays) > PRESOLVE_SHARE else "off")
+        self._presolved = _removable(arrays) > PRESOLVE_SHARE
+        self._set("presolve", "on" if self._presolved else "off")
         self._weights, self._blank = STEEPEST, True
         self._set("simplex_dual_edge_weight_strategy", STEEPEST)
         # The overload over arrays copies once; filling an HighsLp first takes eight times as long.
@@ -298,7 +299,7 @@ class Engine:
         """
         self.forget()
         self._set("simplex_dual_edge_weight_strategy", weights)
-        few = max(DEVEX_STEPS, self.n_rows // ROWS_PER_STEP)
+        few = NEAR_STEPS if self._presolved else max(DEVEX_STEPS, self.n_rows // ROWS_PER_STEP)
         self._set("simplex_iteration_limit", few if weights == DEVEX else NO_LIMIT)
         self._weights = weights
         if basis is not None:
