@@ -9,7 +9,6 @@ values), and at the cell where it differs from row to row.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -95,10 +94,10 @@ class Annex:
 
     def write(self, folder: Path) -> None:
         """Write tables and JSON into a folder, each flushed to the disk."""
-        from orebridge.reports.write import table_file, text_file
+        from orebridge.reports.write import json_text, table_file, text_file
 
         for name, document in self.documents.items():
-            text_file(folder / name, json.dumps(document, indent=1, allow_nan=False))
+            text_file(folder / name, json_text(document))
         for name, frame in self.frames.items():
             table_file(folder / f"{self.name}-{name}", frame)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import html
-import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -96,11 +95,11 @@ def lines_of(part: Section, width: int = WIDEST) -> list[str]:
 
 def write_ensemble(ensemble: Ensemble, folder: Path) -> list[Path]:
     """Write ensemble.html, ensemble.json and the tables as CSV and Parquet, all or none; returns the files written."""
-    from orebridge.reports.write import put, table_file, text_file
+    from orebridge.reports.write import json_text, put, table_file, text_file
 
     def fill(place: Path) -> None:
         text_file(place / "ensemble.html", page(ensemble))
-        text_file(place / "ensemble.json", json.dumps(ensemble.to_dict(), indent=1, allow_nan=False))
+        text_file(place / "ensemble.json", json_text(ensemble.to_dict()))
         for name, frame in ensemble.tables().items():
             table_file(place / name, frame)
 

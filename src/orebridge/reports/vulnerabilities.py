@@ -80,12 +80,12 @@ def print_vulnerabilities(found: Vulnerabilities, console: Console) -> None:
 
 def write_vulnerabilities(found: Vulnerabilities, folder: Path) -> list[Path]:
     """Write vulnerabilities.html, .json with its schema, and the tables as CSV and Parquet, all or none."""
-    from orebridge.reports.write import put, table_file, text_file
+    from orebridge.reports.write import json_text, put, table_file, text_file
     from orebridge.vulnerabilities.result import schema
 
     def fill(place: Path) -> None:
         text_file(place / "vulnerabilities.html", page(found))
-        text_file(place / "vulnerabilities.json", json.dumps(found.to_dict(), indent=1, allow_nan=False))
+        text_file(place / "vulnerabilities.json", json_text(found.to_dict()))
         text_file(place / "vulnerabilities.schema.json", json.dumps(schema(found.tables), indent=1))
         for name, frame in found.tables.items():
             table_file(place / name, frame)
