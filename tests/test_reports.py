@@ -454,6 +454,16 @@ def test_a_really_full_disk(tmp_path: Path, response: Response) -> None:
         subprocess.run(["umount", str(tmp_path)], check=True)
 
 
+def test_no_text_in_a_csv_is_a_formula(tmp_path: Path) -> None:
+    """Names and notes come from tables that others wrote; a spreadsheet would run a cell that begins with `=`."""
+    frame = pd.DataFrame({"note": ["=cmd|' /C calc'!A0", "-2 days", "@SUM(1)", None], "t": [-1.0, 2.0, 3.0, 4.0]})
+    write.table_file(tmp_path / "table", frame)
+    lines = (tmp_path / "table.csv").read_text().splitlines()
+    assert [line.split(",")[0] for line in lines[1:4]] == ["\"'=cmd|' /C calc'!A0\"", '"-2 days"', '"\'@SUM(1)"']
+    assert lines[1].endswith(",-1")  # figures keep their sign
+    assert pd.read_parquet(tmp_path / "table.parquet")["note"][0] == frame["note"][0]
+
+
 def test_a_file_in_the_way_is_refused_before_any_work(tmp_path: Path) -> None:
     (tmp_path / "answer").write_text("a file")
     with pytest.raises(OutputError, match="is a file"):

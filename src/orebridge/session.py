@@ -105,6 +105,11 @@ def respond(
     if foresight not in FORESIGHT:
         raise ShockError(f"--foresight must be {' or '.join(FORESIGHT)}, not {foresight!r}.")
     loaded = tuple(load_shock(name) for name in shocks)
+    twice = [shock.name for k, shock in enumerate(loaded) if shock in loaded[:k]]
+    if twice:
+        raise ShockError(
+            f"{twice[0]} is named twice; name each shock once, or it would count double where effects multiply."
+        )
     if not loaded:
         raise ShockError("name at least one shock; `orebridge shocks` lists the library.")
     world = world or load_world(tables=network_tables())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import html
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from textwrap import wrap
@@ -165,12 +165,13 @@ def _words(ensemble: Ensemble) -> list[str]:
 
 
 def _tables(ensemble: Ensemble) -> list[Table]:
-    s = ensemble.summary
+    s, nodes = ensemble.summary, ensemble.setting.network.nodes
+    labels = dict(zip(nodes["commodity"], nodes["label"], strict=True)) if "label" in nodes else {}
     found = [
         _subject_table(s.subjects, "chain", "By chain, million USD", lambda name: name.replace("_", " ")),
         _subject_table(s.subjects, "member", "By member, million USD", country_name),
         _subject_table(s.subjects, "item", "By tier, million USD (stock: missing at the end)", str),
-        _products(s.losses),
+        _products(s.losses, labels),
         _drivers(s.hazards),
         _hangs(s.hangs),
     ]
@@ -190,14 +191,14 @@ def _subject_table(subjects: pd.DataFrame, kind: str, title: str, name: Callable
     )
 
 
-def _products(losses: pd.DataFrame) -> Table:
+def _products(losses: pd.DataFrame, labels: Mapping[str, str]) -> Table:
     rows = losses[losses["item"] != "stock"]
     keys = ["product", "member"]
     grouped = rows.groupby(keys)[["expected_tonnes", "tail_tonnes", "expected_usd"]].sum(min_count=1).reset_index()
     earliest = rows.groupby(keys)["earliest_month_short"].min().reset_index()
     grouped = grouped.merge(earliest, on=keys).sort_values("expected_usd", ascending=False, kind="stable")
     cells = tuple(
-        (r["product"], country_name(r["member"]), tonnes(r["expected_tonnes"]), tonnes(r["tail_tonnes"]) if r["tail_tonnes"] == r["tail_tonnes"] else "unknown",
+        (labels.get(r["product"]) or r["product"], country_name(r["member"]), tonnes(r["expected_tonnes"]), tonnes(r["tail_tonnes"]) if r["tail_tonnes"] == r["tail_tonnes"] else "unknown",
          money(r["expected_usd"]), f"{r['earliest_month_short']:.0f}" if r["earliest_month_short"] == r["earliest_month_short"] else "–")
         for r in grouped.head(MOST_PRODUCTS).to_dict("records")
     )  # fmt: skip
