@@ -76,6 +76,9 @@ def test_the_page_opens_without_a_network_and_shows_every_figure(gallium: Vulner
         assert f'id="{name}"' in text
         assert len(make().data) >= 1, name
     assert "Where supply to the United States and Japan breaks" in text
+    # Nothing on it sends a chart, with the private figures it may hold, to anybody.
+    assert "default-src 'none'" in text and "form-action 'none'" in text
+    assert text.count('"showSendToCloud": false') == len(section(gallium).figures)
 
 
 def test_pictures_of_nothing_say_so(gallium: Vulnerabilities) -> None:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from orebridge.charts.style import CLOSED, QUIET
 from orebridge.labels import and_list, country_name, in_words
 from orebridge.reports.content import money, percent, tonnes
 
@@ -116,9 +117,7 @@ def page(ensemble: Ensemble) -> str:
     part = section(ensemble)
     body = [f"<h1>{html.escape(part.title)}</h1>", *(f"<p>{html.escape(text)}</p>" for text in part.words)]
     for name, caption, make in part.figures:
-        plot = plotly.io.to_html(
-            make(), full_html=False, include_plotlyjs=False, div_id=name, config={"displaylogo": False}
-        )
+        plot = plotly.io.to_html(make(), full_html=False, include_plotlyjs=False, div_id=name, config=QUIET)
         body.append(f"<figure>{plot}<figcaption>{html.escape(caption)}</figcaption></figure>")
     for table in part.tables:
         if table.rows:
@@ -130,7 +129,7 @@ def page(ensemble: Ensemble) -> str:
         f"</ul><p class='note'>Made with: {html.escape(made)}. Every figure behind the draws: distributions.csv.</p>"
     )
     return (
-        f"<!doctype html><html lang='en'><head><meta charset='utf-8'><title>{html.escape(part.title)} – Orebridge</title>"
+        f"<!doctype html><html lang='en'><head><meta charset='utf-8'>{CLOSED}<title>{html.escape(part.title)} – Orebridge</title>"
         f"<style>{STYLE}</style><script>{plotly.offline.get_plotlyjs()}</script></head><body>{''.join(body)}</body></html>"
     )
 
@@ -160,7 +159,7 @@ def _words(ensemble: Ensemble) -> list[str]:
         f"twentieth of cases: {money(s.total.tail)} (standard error {money(s.total.tail_error)}), from {money(s.total.threshold)} on. "
         f"Something is lost in {percent(s.total.chance)} of cases.",
         f"Without a plan it would be {money(s.unaided.expected)} on average and {money(s.unaided.tail)} in its worst twentieth.",
-        f"The mean rests on what equals {s.effective_runs:,.0f} runs of one size, the tail on {s.tail_runs} runs.",
+        f"The mean rests on what equals {s.effective_runs:,.0f} runs of one size, the tail on {s.tail_runs} run{'' if s.tail_runs == 1 else 's'}.",
     ]
 
 

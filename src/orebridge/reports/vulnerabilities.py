@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from orebridge.charts.style import CLOSED, QUIET
 from orebridge.labels import Labels, and_list, country_name, in_words
 from orebridge.reports.content import money, percent
 from orebridge.reports.ensemble import STYLE, Section, Table, html_table, lines_of
@@ -95,9 +96,7 @@ def page(found: Vulnerabilities) -> str:
     part = section(found)
     body = [f"<h1>{html.escape(part.title)}</h1>", *(f"<p>{html.escape(text)}</p>" for text in part.words)]
     for name, caption, make in part.figures:
-        plot = plotly.io.to_html(
-            make(), full_html=False, include_plotlyjs=False, div_id=name, config={"displaylogo": False}
-        )
+        plot = plotly.io.to_html(make(), full_html=False, include_plotlyjs=False, div_id=name, config=QUIET)
         body.append(f"<figure>{plot}<figcaption>{html.escape(caption)}</figcaption></figure>")
     body += [f"<h2>{html.escape(t.title)}</h2>{html_table(t)}" for t in part.tables if t.rows]
     body.append("<h2>Before you quote a number</h2><ul>")
@@ -106,7 +105,7 @@ def page(found: Vulnerabilities) -> str:
         f"</ul><p class='note'>Data {html.escape(found.world.version)}; base year {found.network.base_year}.</p>"
     )
     return (
-        f"<!doctype html><html lang='en'><head><meta charset='utf-8'><title>{html.escape(part.title)} – Orebridge</title>"
+        f"<!doctype html><html lang='en'><head><meta charset='utf-8'>{CLOSED}<title>{html.escape(part.title)} – Orebridge</title>"
         f"<style>{STYLE}</style><script>{plotly.offline.get_plotlyjs()}</script></head><body>{''.join(body)}</body></html>"
     )
 
