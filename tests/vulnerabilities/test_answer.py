@@ -81,6 +81,14 @@ def test_the_page_opens_without_a_network_and_shows_every_figure(gallium: Vulner
     assert text.count('"showSendToCloud": false') == len(section(gallium).figures)
 
 
+def test_the_largest_figure_is_told_as_tonnes_and_an_assumed_value(gallium: Vulnerabilities) -> None:
+    worst = gallium.worst(1, lumps=True).iloc[0]
+    told = section(gallium).warnings[0]
+    assert worst["words"] in told and f"{worst['planned_t']:,.0f} t short" in told
+    # The rows of values state 10 to 120 million USD a tonne, each from about a third to three times that.
+    assert "0.3 to 3.3 times" in told
+
+
 def test_pictures_of_nothing_say_so(gallium: Vulnerabilities) -> None:
     empty = {name: frame.iloc[:0] for name, frame in gallium.tables.items()}
     bare = Vulnerabilities(gallium.network, gallium.world, (), 12, 6, "alone", empty)
