@@ -212,6 +212,25 @@ def test_summary_has_tonnes_by_tier_and_first_month_beside_dollars() -> None:
     assert "lent" in text
 
 
+def test_a_split_that_is_not_proposed_has_its_reason() -> None:
+    response = answer("two")
+    assert response.coordination is not None
+    bare = replace(
+        response, coordination=replace(response.coordination, shapley={}, why_no_split="six members are many")
+    )
+    assert "No split of the value is proposed: six members are many." in " ".join(summary(bare, 100))
+    assert "six members are many" in render(bare)
+
+
+def test_the_summary_says_what_its_table_adds_up() -> None:
+    """Ways, the stock gap and sums over unlike products are explained under the table; labels are small in sentences."""
+    text = " ".join(line.strip() for line in summary(answer("two"), 100))
+    assert "unaided: no plan, contracts go on" in text and "joint: one plan for all" in text
+    assert "T short adds" in text and "unlike products" in text
+    assert "t of antimony trioxide" in text and "of Antimony" not in text
+    assert "Sanctions and embargoes are not modelled" in text
+
+
 def test_summary_says_where_coordination_does_not_help_and_what_would() -> None:
     text = "\n".join(summary(with_limits(answers.small(), helps=False), 100))
     assert "Binds: No ally separates terbium before 2027." in text

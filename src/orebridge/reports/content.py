@@ -110,6 +110,8 @@ def coordination_words(response: Response) -> list[str]:
             f"Value of coordination {money(worth.value_usd)} million USD; if no member's stock may be lower at any time "
             f"than in a plan of its own (nothing lent), {money(worth.value_without_lent_stock_usd)} million USD."
         )
+    if worth.why_no_split and worth.helps:
+        text.append(f"No split of the value is proposed: {worth.why_no_split}.")
     if len(response.members) == 2 and worth.shapley and worth.value_usd > 0:
         text.append(
             "Two members share it half each by symmetry, and that split is always in the core: neither says who could bargain for more."

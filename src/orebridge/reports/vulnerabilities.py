@@ -15,6 +15,7 @@ from orebridge.charts.style import CLOSED, QUIET
 from orebridge.labels import Labels, and_list, country_name, in_words, inside
 from orebridge.reports.content import money, percent, tonnes
 from orebridge.reports.ensemble import STYLE, Section, Table, html_table, lines_of
+from orebridge.shocks import AFTERMATH
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -47,8 +48,17 @@ def section(found: Vulnerabilities) -> Section:
         words=tuple(_words(found)),
         tables=tuple(_tables(found)),
         figures=tuple(figures),
-        warnings=(*_largest(found), *found.warnings, *_passage_warning(found)),
+        warnings=(*_too_short(found), *_largest(found), *found.warnings, *_passage_warning(found)),
     )
+
+
+def _too_short(found: Vulnerabilities) -> list[str]:
+    if found.months >= found.length + AFTERMATH:
+        return []
+    return [
+        f"Losses are followed to month {found.months} only, and much of what a hit of {found.length} months costs comes after it: a plan, "
+        "which looks further, may even seem worse than none. Ask for more --months."
+    ]
 
 
 def _largest(found: Vulnerabilities) -> list[str]:
