@@ -25,10 +25,12 @@ from orebridge.cli import main
 from orebridge.errors import OutputError
 from orebridge.reports import write
 from orebridge.reports.brief import render
+from orebridge.reports.content import headline
 from orebridge.reports.plan_json import schema
 from orebridge.reports.summary import summary
 from orebridge.session import Response
 from orebridge.trail import Trail
+from orebridge.views import shortages
 from test_charts import HOSTILE, hostile
 
 FOUND = ["small", "one", "two"]
@@ -220,6 +222,25 @@ def test_a_split_that_is_not_proposed_has_its_reason() -> None:
     )
     assert "No split of the value is proposed: six members are many." in " ".join(summary(bare, 100))
     assert "six members are many" in render(bare)
+
+
+def test_the_first_month_of_the_headline_is_that_of_its_product() -> None:
+    """Not the member's first month of any product: cobalt is not short in February because gallium is."""
+    response = answer("two")
+    worst = shortages(response).groupby(["member", "product"], sort=False, as_index=False)["unaided"].sum().iloc[0]
+    # The same member's other product runs short in month 1.
+    early = response.plans["unaided"].unmet
+    other = early[(early["member"] == worst["member"]) & (early["product"] != worst["product"])].iloc[:1]
+    moved = early.assign(
+        tonnes=early["tonnes"].where(~early.index.isin(other.index), 1.0),
+        month=early["month"].where(~early.index.isin(other.index), 1),
+    )
+    plans = {**response.plans, "unaided": replace(response.plans["unaided"], unmet=moved)}
+    own = early[
+        (early["member"] == worst["member"]) & (early["product"] == worst["product"]) & (early["tonnes"] > 1e-3)
+    ]
+    assert len(other) and int(own["month"].min()) > 1
+    assert f"first in {response.month_label(int(own['month'].min()))}" in headline(replace(response, plans=plans))[0]
 
 
 def test_the_summary_says_what_its_table_adds_up() -> None:
