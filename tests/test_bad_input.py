@@ -19,6 +19,7 @@ from pathlib import Path
 import pytest
 
 from orebridge.__main__ import main as entry
+from orebridge.errors import TableErrors
 from orebridge.stopping import ctrl_c_heard
 
 HERE = Path(__file__).parent
@@ -214,6 +215,17 @@ def test_a_faulty_shock(tmp_path: Path, old: str, new: str, fragments: tuple[str
     path = tmp_path / "my.toml"
     path.write_text(SHOCK.replace(old, new, 1), encoding="utf-8")
     refused(respond(shock=path), 4, *fragments)
+
+
+def test_a_shock_named_twice(respond: Run) -> None:
+    refused(respond(BAN), 4, "ban is named twice")
+
+
+def test_a_million_faults_do_not_flood_the_terminal() -> None:
+    error = TableErrors([f"a.csv:{k}: wrong" for k in range(2, 1_000_002)])
+    assert len(error.faults) == 1_000_000
+    lines = str(error).splitlines()
+    assert lines[0].startswith("1,000,000 faults") and lines[-1] == "... and 999,500 more; correct these first."
 
 
 def test_a_shock_file_that_is_none(tmp_path: Path, respond: Run) -> None:

@@ -25,10 +25,12 @@ from orebridge.cli import main
 from orebridge.errors import OutputError
 from orebridge.reports import write
 from orebridge.reports.brief import render
+from orebridge.reports.content import headline
 from orebridge.reports.plan_json import schema
 from orebridge.reports.summary import summary
 from orebridge.session import Response
 from orebridge.trail import Trail
+from orebridge.views import shortages
 from test_charts import HOSTILE, hostile
 
 FOUND = ["small", "one", "two"]
@@ -210,6 +212,44 @@ def test_summary_has_tonnes_by_tier_and_first_month_beside_dollars() -> None:
         assert f"{plan.loss_usd() / 1e6:,.0f}" in row
     assert "what it hangs on" in text.lower()
     assert "lent" in text
+
+
+def test_a_split_that_is_not_proposed_has_its_reason() -> None:
+    response = answer("two")
+    assert response.coordination is not None
+    bare = replace(
+        response, coordination=replace(response.coordination, shapley={}, why_no_split="six members are many")
+    )
+    assert "No split of the value is proposed: six members are many." in " ".join(summary(bare, 100))
+    assert "six members are many" in render(bare)
+
+
+def test_the_first_month_of_the_headline_is_that_of_its_product() -> None:
+    """Not the member's first month of any product: cobalt is not short in February because gallium is."""
+    response = answer("two")
+    worst = shortages(response).groupby(["member", "product"], sort=False, as_index=False)["unaided"].sum().iloc[0]
+    # The same member's other product runs short in month 1.
+    early = response.plans["unaided"].unmet
+    other = early[(early["member"] == worst["member"]) & (early["product"] != worst["product"])].iloc[:1]
+    moved = early.assign(
+        tonnes=early["tonnes"].where(~early.index.isin(other.index), 1.0),
+        month=early["month"].where(~early.index.isin(other.index), 1),
+    )
+    plans = {**response.plans, "unaided": replace(response.plans["unaided"], unmet=moved)}
+    own = early[
+        (early["member"] == worst["member"]) & (early["product"] == worst["product"]) & (early["tonnes"] > 1e-3)
+    ]
+    assert len(other) and int(own["month"].min()) > 1
+    assert f"first in {response.month_label(int(own['month'].min()))}" in headline(replace(response, plans=plans))[0]
+
+
+def test_the_summary_says_what_its_table_adds_up() -> None:
+    """Ways, the stock gap and sums over unlike products are explained under the table; labels are small in sentences."""
+    text = " ".join(line.strip() for line in summary(answer("two"), 100))
+    assert "unaided: no plan, contracts go on" in text and "joint: one plan for all" in text
+    assert "T short adds" in text and "unlike products" in text
+    assert "t of antimony trioxide" in text and "of Antimony" not in text
+    assert "Sanctions and embargoes are not modelled" in text
 
 
 def test_summary_says_where_coordination_does_not_help_and_what_would() -> None:
@@ -452,6 +492,16 @@ def test_a_really_full_disk(tmp_path: Path, response: Response) -> None:
         assert list(tmp_path.iterdir()) == []
     finally:
         subprocess.run(["umount", str(tmp_path)], check=True)
+
+
+def test_no_text_in_a_csv_is_a_formula(tmp_path: Path) -> None:
+    """Names and notes come from tables that others wrote; a spreadsheet would run a cell that begins with `=`."""
+    frame = pd.DataFrame({"note": ["=cmd|' /C calc'!A0", "-2 days", "@SUM(1)", None], "t": [-1.0, 2.0, 3.0, 4.0]})
+    write.table_file(tmp_path / "table", frame)
+    lines = (tmp_path / "table.csv").read_text().splitlines()
+    assert [line.split(",")[0] for line in lines[1:4]] == ["\"'=cmd|' /C calc'!A0\"", '"-2 days"', '"\'@SUM(1)"']
+    assert lines[1].endswith(",-1")  # figures keep their sign
+    assert pd.read_parquet(tmp_path / "table.parquet")["note"][0] == frame["note"][0]
 
 
 def test_a_file_in_the_way_is_refused_before_any_work(tmp_path: Path) -> None:

@@ -88,9 +88,12 @@ def test_what_the_plan_cuts_off_an_event_is_said():
     network = ore_to_magnet()
     text = 'title = "x"\nsource = "x"\ndate = "2026-06"\n[[event]]\nkind = "ban"\norigin = "CHN"\ncommodities = ["metal"]\nmonths = 12\n'
     shock = parse_shock(text, "x.toml")
-    assert effects_of([shock], network, 12, "2026-12").notes == ()
+    assert effects_of([shock], network, 18, "2026-12").notes == ()
+    # Shortages come late: a plan that ends with the shock does not see them all.
+    (late,) = effects_of([shock], network, 12, "2026-12").notes
+    assert "ends with the plan" in late and "--months 18 or more" in late
     (after,) = effects_of([shock], network, 6, "2026-12").notes
     assert "outlasts the plan by 6 months" in after and "--months 12 or more" in after
     # As dated it ran from June: six of its months are gone when the plan begins.
-    (before,) = effects_of([shock], network, 12, "2026-12", as_dated=True).notes
+    (before,) = effects_of([shock], network, 18, "2026-12", as_dated=True).notes
     assert "began 6 months before the plan" in before and "--start" in before

@@ -27,7 +27,7 @@ TITLES = {
     "simulate": "What may be lost when nobody knows which shocks come",
 }
 NONE = "none"
-LENGTH = 12  # months of a hit, or all months of a shorter plan
+LENGTH = 12  # months of a hit, or half of a shorter plan: much of what a hit costs comes after it
 RUNS, SEED, FIXED = 200, 1, 3  # draws, their seed, single hits for which a fix is sought
 Note = Callable[[str], None]
 
@@ -44,7 +44,7 @@ class Asked:
     @property
     def length(self) -> int:
         """Months of each hit."""
-        return min(LENGTH, self.response.months)
+        return max(1, min(LENGTH, self.response.months // 2))
 
 
 def chosen(text: str) -> tuple[str, ...]:

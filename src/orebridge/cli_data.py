@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -215,16 +216,18 @@ def _write_csv(path: Path | None, columns: Iterable[str], rows: Iterable[Sequenc
     import csv
 
     from orebridge.errors import OutputError
+    from orebridge.layout import inert
 
     beside = path.with_name(f".writing-{path.name}")
     try:
         with beside.open("w", encoding="utf-8", newline="") as stream:
             writer = csv.writer(stream)
             writer.writerow([column.removeprefix(">") for column in columns])
-            writer.writerows(rows)
+            writer.writerows([inert(cell) for cell in row] for row in rows)
         beside.replace(path)
     except OSError as error:
-        beside.unlink(missing_ok=True)
+        with suppress(OSError):  # a folder that cannot be written holds no such file either
+            beside.unlink(missing_ok=True)
         raise OutputError(
             f"cannot write {path} ({error.strerror}); check the folder, its permissions and space."
         ) from error

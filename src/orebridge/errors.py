@@ -12,13 +12,21 @@ class OrebridgeError(Exception):
 
 
 class TableErrors(OrebridgeError):
-    """A folder of tables has faults; all are listed (file, line, column, what, repair). Correct and load again."""
+    """A folder of tables has faults; all are listed (file, line, column, what, repair). Correct and load again.
+
+    `faults` holds all of them; the message, which a terminal shows, the first `SHOWN` where somebody exported a million.
+    """
 
     exit_code = 3
+    SHOWN = 500
 
     def __init__(self, faults: Sequence[str]) -> None:
         self.faults = list(faults)
-        super().__init__(f"{len(self.faults)} fault(s) in the tables; nothing was loaded:\n" + "\n".join(self.faults))
+        count = len(self.faults)
+        head = "1 fault" if count == 1 else f"{count:,} faults"
+        more = [f"... and {count - self.SHOWN:,} more; correct these first."] if count > self.SHOWN else []
+        lines = [f"{head} in the tables; nothing was loaded:", *self.faults[: self.SHOWN], *more]
+        super().__init__("\n".join(lines))
 
 
 class UnitError(OrebridgeError):

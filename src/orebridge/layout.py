@@ -9,6 +9,19 @@ GAP = 2
 SHORTEST = 12  # a column of texts is at least as wide as its longest word, up to this
 
 
+#: How a cell begins that a spreadsheet takes for a formula; figures with a sign are none.
+RISKY = r"^([=@\t\r]|[+-][^\d.])"
+
+
+def inert(text: str) -> str:
+    """Text for a cell of a CSV file that no spreadsheet runs: what would begin a formula gets an apostrophe before it.
+
+    >>> inert("=HYPERLINK(1)"), inert("-2.4%"), inert("+cmd"), inert("gallium")
+    ("'=HYPERLINK(1)", '-2.4%', "'+cmd", 'gallium')
+    """
+    return f"'{text}" if re.match(RISKY, text) else text
+
+
 def table_lines(columns: Sequence[str], rows: Sequence[Sequence[str]], width: int) -> list[str]:
     """Header, rule and rows, none longer than `width` if the numbers leave room for it.
 

@@ -10,14 +10,14 @@ from typing import Any
 
 import pandas as pd
 
-from orebridge.actions import actions
+from orebridge.actions import BUY, actions
 from orebridge.build import build_network
 from orebridge.delivery.coordination import Coordination, coordination
 from orebridge.delivery.decisive import Hinges, hinges_of
 from orebridge.delivery.limits import restrict_to
 from orebridge.delivery.modes import ChainWays, four_ways, news_of, rolled_ways
 from orebridge.errors import NetworkError, ShockError, UnknownLabel
-from orebridge.labels import calendar_month, country_name
+from orebridge.labels import and_list, calendar_month, country_name, in_words
 from orebridge.network import SupplyNetwork
 from orebridge.results import WAYS, Plan, joined
 from orebridge.schema import network_tables
@@ -27,6 +27,7 @@ from orebridge.world import World, load_world
 FORESIGHT = ("declared", "perfect")
 UNREACHED = 1e-3  # a stated use that keeps less than this share (or has fewer t/yr) has no supply
 WORKERS = 2  # chains planned at a time
+SUPPLIERS = 8  # named in the warning
 Note = Callable[[str], None]
 
 
@@ -105,6 +106,11 @@ def respond(
     if foresight not in FORESIGHT:
         raise ShockError(f"--foresight must be {' or '.join(FORESIGHT)}, not {foresight!r}.")
     loaded = tuple(load_shock(name) for name in shocks)
+    twice = [shock.name for k, shock in enumerate(loaded) if shock in loaded[:k]]
+    if twice:
+        raise ShockError(
+            f"{twice[0]} is named twice; name each shock once, or it would count double where effects multiply."
+        )
     if not loaded:
         raise ShockError("name at least one shock; `orebridge shocks` lists the library.")
     world = world or load_world(tables=network_tables())
@@ -144,12 +150,13 @@ def respond(
         found = hinges_of(network, effects, months, known_all, best, helps, start, WORKERS, note)
         if worth is not None and not worth.helps and plans[best].loss_usd() > 0:
             worth = replace(worth, words=f"{worth.words} {found.words}")
+    todo = actions(plans[best], plans["unaided"], network, alliance, lambda m: calendar_month(start, m), world.tables)
     return Response(
         world=world, network=network, shocks=loaded, effects=effects, members=alliance, start=start, months=months,
         chains=tuple(p.network.chains[0] for p in parts), plans=plans, absent=absent, coordination=worth,
-        actions=actions(plans[best], plans["unaided"], network, alliance, lambda m: calendar_month(start, m), world.tables),
+        actions=todo,
         curve=found.curve, swings=found.swings, break_even=found.break_even, marginal=found.marginal,
-        warnings=(*effects.notes, *_warnings(network, parts, loaded, hinges)), foresight=known,
+        warnings=(*effects.notes, *_warnings(network, parts, loaded, hinges), *_new_suppliers(todo)), foresight=known,
         binding=found.binding, remedies=found.remedies, hinge_chains=found.chains,
     )  # fmt: skip
 
@@ -181,6 +188,17 @@ def _reachable_uses(network: SupplyNetwork) -> None:
         )
 
 
+def _new_suppliers(todo: pd.DataFrame) -> list[str]:
+    """From whom the plan buys more, largest first: what law or policy forbids is not in the tables."""
+    bought = todo[todo["what"] == BUY].groupby("origin")["tonnes"].sum().sort_values(ascending=False)
+    if bought.empty:
+        return []
+    names = [in_words(str(code)) for code in bought.index]
+    more = f" and {len(names) - SUPPLIERS} more" if len(names) > SUPPLIERS else ""
+    listed = ", ".join(names[:SUPPLIERS]) + more if more else and_list(names)
+    return [f"Sanctions and embargoes are not modelled. The plan buys more from {listed}: strike out what may not be."]
+
+
 def _warnings(network: SupplyNetwork, parts: list[ChainWays], shocks: Sequence[Shock], hinges: bool) -> list[str]:
     chains = {p.network.chains[0] for p in parts}
     own = network.adjustments[network.adjustments["chain"].isin(chains)]
@@ -192,7 +210,8 @@ def _warnings(network: SupplyNetwork, parts: list[ChainWays], shocks: Sequence[S
     )
     text = [
         f"{100 * weak.mean():.0f} % of the {len(own):,} base-year figures used are derived, unverified or assumed.",
-        f"Stocks of members are assumed days of use: nobody publishes them. {curve}",
+        f"Stocks of members are assumed days of use at each stage, which add up along a chain: the first month short rests on "
+        f"them, and nobody publishes them. {curve}",
         "Values of lost output are assumptions with a wide range; tonnes are firmer than dollars.",
     ]
     for shock in shocks:

@@ -34,6 +34,8 @@ MAX_FILE_BYTES = 200_000
 MAX_MONTHS = 600
 #: Longest plan in months.
 LONGEST = 120
+#: Months after a shock in which shortages still come: goods are months on their way, stocks empty last.
+AFTERMATH = 6
 MONTH_DAYS = 30.4375
 
 _COMMON = {"kind", "start", "months", "announced", "declared_months", "note"}
@@ -348,6 +350,12 @@ def _cut_off(shocks: Sequence[Shock], horizon: int, start: str, as_dated: bool) 
                     f"{shock.name}: the {event.kind} of {_months(event.months)} outlasts the plan by {_months(last - horizon)}. "
                     "Nothing beyond is counted, and stocks are spent as if it ended there, so the loss is too small: "
                     f"ask for --months {min(last, LONGEST)}{' or more' if last < LONGEST else ''}."
+                )
+            elif last > horizon - AFTERMATH:
+                end = "with the plan" if last == horizon else f"{_months(horizon - last)} before the plan does"
+                notes.append(
+                    f"{shock.name}: the {event.kind} ends {end}. Shortages go on for months after it, and those beyond the "
+                    f"plan are not counted: ask for --months {min(last + AFTERMATH, LONGEST)} or more before you compare losses."
                 )
             if first < 1:
                 notes.append(

@@ -141,6 +141,12 @@ def test_absent_usd_are_said_to_be_absent(tmp_path):
     assert "No figure in USD" in page(answer)
 
 
+def test_no_button_of_the_page_sends_a_chart_away(found):
+    text = page(found)
+    assert "default-src 'none'" in text and "form-action 'none'" in text
+    assert text.count('"showSendToCloud": false') == len(section(found).figures)
+
+
 def test_text_from_tables_is_not_markup(found):
     hazards = found.summary.hazards.assign(label="<b>x</b>")
     assert "<b>x</b>" not in page(replace(found, summary=replace(found.summary, hazards=hazards)))

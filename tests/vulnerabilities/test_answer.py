@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import jsonschema
@@ -76,6 +77,17 @@ def test_the_page_opens_without_a_network_and_shows_every_figure(gallium: Vulner
         assert f'id="{name}"' in text
         assert len(make().data) >= 1, name
     assert "Where supply to the United States and Japan breaks" in text
+    # Nothing on it sends a chart, with the private figures it may hold, to anybody.
+    assert "default-src 'none'" in text and "form-action 'none'" in text
+    assert text.count('"showSendToCloud": false') == len(section(gallium).figures)
+
+
+def test_the_largest_figure_is_told_as_tonnes_and_an_assumed_value(gallium: Vulnerabilities) -> None:
+    worst = gallium.worst(1, lumps=True).iloc[0]
+    told = next(text for text in section(gallium).warnings if text.startswith("The largest figure"))
+    assert worst["words"] in told and f"{worst['planned_t']:,.0f} t short" in told
+    # The rows of values state 10 to 120 million USD a tonne, each from about a third to three times that.
+    assert "0.3 to 3.3 times" in told
 
 
 def test_pictures_of_nothing_say_so(gallium: Vulnerabilities) -> None:
@@ -148,3 +160,9 @@ def test_routes_join_pairs_only_if_asked() -> None:
     assert counts == {False: others * (others - 1) // 2, True: len(hits) * (len(hits) - 1) // 2}
     worst = [float(calls[asked].tables["pairs"]["planned_usd"].iloc[0]) for asked in (False, True)]
     assert worst[1] >= worst[0] - 1.0
+
+
+def test_hits_that_last_to_the_end_of_the_months_followed_are_warned_of(gallium: Vulnerabilities) -> None:
+    assert not any("Losses are followed to month" in text for text in section(gallium).warnings)
+    whole = replace(gallium, length=12)
+    assert "Losses are followed to month 12 only" in section(whole).warnings[0]

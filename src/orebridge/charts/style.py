@@ -18,6 +18,21 @@ BASE, ABOVE, BELOW, GHOST = "#8794a8", "#12805c", "#d08a1d", "rgba(120,130,150,0
 FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, sans-serif"
 
 
+#: How a page shows a figure: one button, which saves it as a picture. Plotly would add one that sends the chart, with
+#: whatever private figures it holds, to its makers' cloud.
+QUIET: dict[str, Any] = {
+    "displaylogo": False,
+    "showSendToCloud": False,
+    "plotlyServerURL": "",
+    "modeBarButtons": [["toImage"]],
+}
+#: What a page with figures may do: show what it holds, and ask the network for nothing.
+CLOSED = (
+    "<meta http-equiv='Content-Security-Policy' content=\"default-src 'none'; style-src 'unsafe-inline'; "
+    "script-src 'unsafe-inline'; img-src data: blob:; form-action 'none'; base-uri 'none'\">"
+)
+
+
 def safe(text: object) -> str:
     """Text from a table, so that no figure takes it for markup.
 

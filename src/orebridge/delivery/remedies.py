@@ -279,7 +279,7 @@ def _route_words(bench: Bench, lever: Lever, start: str | None) -> tuple[str, st
     change = {
         "licence": f"a further {lever.amount:.0%} of base-year shipments let through ({size})",
         "opening": f"qualified at once instead of in {month_name(start, int(routes['opens'].iloc[at]) + 1)}",
-        "purchase": f"contracts for up to {size} more",
+        "purchase": f"contracts for up to {size} more, {lever.amount:.0%} of what is used of it",
     }[lever.form]
     return what, change
 

@@ -42,7 +42,9 @@ class Ensemble:
                 "State a value in tables of your own (--data), or choose other chains (--chains)."
             )
         if s.tail_runs < FEW:
-            found.append(f"Only {s.tail_runs} runs make up the tail: take at least {math.ceil(FEW / TAIL)} runs.")
+            found.append(
+                f"Only {s.tail_runs} {'run makes' if s.tail_runs == 1 else 'runs make'} up the tail: take at least {math.ceil(FEW / TAIL)} runs."
+            )
         error = s.total.error / s.total.expected if s.total.expected else 0.0
         if error > 0.1:
             found.append(f"The expected loss is known to {error:.0%} only (one standard error); more runs help.")

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import json
-import shutil
-import tempfile
 from pathlib import Path
 
 import pandas as pd
 
 from orebridge.charts.priorities import heat_map, rank_flow, risk_against_importance
-from orebridge.charts.style import safe
-from orebridge.errors import OutputError
+from orebridge.charts.style import CLOSED, QUIET, safe
 from orebridge.priorities.verb import Priorities
 from orebridge.priorities.words import lines_of
 
@@ -36,7 +33,7 @@ def section(result: Priorities) -> str:
         parts.append(
             f'<h3>{safe(title)}</h3><p class="note">{note}</p><div id="priorities-{name}"></div><script>'
             f"(function(){{var f={figure};Plotly.newPlot('priorities-{name}',f.data,f.layout,"
-            "{responsive:true,displaylogo:false});})();</script>"
+            f"{json.dumps(QUIET)});}})();</script>"
         )
     parts.append("</section>")
     return "\n".join(parts)
@@ -49,7 +46,7 @@ def page(result: Priorities) -> str:
     names = ", ".join(r.subject.words for r in result.rankings)
     text = safe("\n".join(lines_of(result)))
     return (
-        f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Priority minerals {result.inputs.year}</title>'
+        f'<!doctype html><html lang="en"><head><meta charset="utf-8">{CLOSED}<title>Priority minerals {result.inputs.year}</title>'
         f"<style>{_STYLE}</style><script>{plotly.offline.get_plotlyjs()}</script></head><body>"
         f"<h1>Priority minerals {result.inputs.year}</h1><p>{safe(names)}</p>{section(result)}<h2>In words</h2><pre>{text}</pre>"
         "</body></html>\n"
@@ -86,24 +83,16 @@ def tables(result: Priorities) -> dict[str, pd.DataFrame]:
 def write(result: Priorities, folder: Path) -> list[Path]:
     """Write priorities.html, priorities.json and the tables as CSV; the page first in the list.
 
-    All is made beside the folder and moved in at once; raises OutputError and leaves nothing half-written.
+    All or none, as `reports.write.put`; raises OutputError and leaves the folder as it was.
     """
-    scratch: Path | None = None
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        scratch = Path(tempfile.mkdtemp(prefix=".writing-", dir=folder))
-        (scratch / "priorities.html").write_text(page(result), encoding="utf-8")
-        (scratch / "priorities.json").write_text(json.dumps(result.to_dict(), allow_nan=False), encoding="utf-8")
+    from orebridge.reports.write import put
+
+    def fill(place: Path) -> None:
+        (place / "priorities.html").write_text(page(result), encoding="utf-8")
+        (place / "priorities.json").write_text(json.dumps(result.to_dict(), allow_nan=False), encoding="utf-8")
         for name, frame in tables(result).items():
-            frame.to_csv(scratch / f"{name}.csv", index=False)
+            frame.to_csv(place / f"{name}.csv", index=False)
         for name, _, draw in FIGURES:
-            (scratch / f"{name}.json").write_text(draw(result).to_json(), encoding="utf-8")
-        made = sorted(scratch.iterdir(), key=lambda p: (p.name != "priorities.html", p.name))
-        return [path.replace(folder / path.name) for path in made]
-    except OSError as error:
-        raise OutputError(
-            f"cannot write to {folder} ({error.strerror}); check the folder, its permissions and space."
-        ) from error
-    finally:
-        if scratch is not None:
-            shutil.rmtree(scratch, ignore_errors=True)
+            (place / f"{name}.json").write_text(draw(result).to_json(), encoding="utf-8")
+
+    return sorted(put(folder, fill), key=lambda path: (path.name != "priorities.html", path.name))

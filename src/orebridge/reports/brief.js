@@ -1,7 +1,7 @@
 (function () {
   "use strict";
   var boxes = Array.prototype.slice.call(document.querySelectorAll("[data-figure]"));
-  var options = { responsive: true, displaylogo: false, modeBarButtons: [["toImage"]] };
+  var options = { responsive: true, displaylogo: false, showSendToCloud: false, plotlyServerURL: "", modeBarButtons: [["toImage"]] };
   boxes.forEach(function (box) {
     var figure = JSON.parse(document.getElementById(box.dataset.figure).textContent);
     Plotly.newPlot(box, figure.data, figure.layout, options);

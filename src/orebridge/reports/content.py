@@ -10,7 +10,7 @@ import pandas as pd
 
 from orebridge.actions import BUY, GO_WITHOUT, RELEASE, SHIP, grouped
 from orebridge.labels import STOCK, TIERS, Labels, and_list, country_name, in_words, inside, span
-from orebridge.views import base_use, by_member, by_way, shortages
+from orebridge.views import base_use, by_member, by_way, short_rows, shortages
 
 if TYPE_CHECKING:
     from orebridge.session import Response
@@ -73,11 +73,13 @@ def headline(response: Response) -> list[str]:
     first = totals.to_dict("records")[0]
     member, product = str(first["member"]), str(first["product"])
     lost = response.plans["unaided"].loss_usd()
-    start = by_member(response).query("way == 'unaided' and member == @member")["first"].iloc[0]
+    short = short_rows(response.plans["unaided"])
+    months = short.loc[(short["member"] == member) & (short["product"] == product), "month"]
+    start = int(months.min()) if len(months) else 0
     text = (
         f"Without a plan {in_words(member)} lacks {tonnes(first['unaided'])} t of {inside(labels.commodity(product))} "
         f"({percent(first['unaided'] / first['use'])} of its base-year use over {response.months} months)"
-        + (f", first in {response.month_label(int(start))}" if start else "")
+        + (f", first in {response.month_label(start)}" if start else "")
     )
     others = len(totals) - 1
     text += (
@@ -110,6 +112,8 @@ def coordination_words(response: Response) -> list[str]:
             f"Value of coordination {money(worth.value_usd)} million USD; if no member's stock may be lower at any time "
             f"than in a plan of its own (nothing lent), {money(worth.value_without_lent_stock_usd)} million USD."
         )
+    if worth.why_no_split and worth.helps:
+        text.append(f"No split of the value is proposed: {worth.why_no_split}.")
     if len(response.members) == 2 and worth.shapley and worth.value_usd > 0:
         text.append(
             "Two members share it half each by symmetry, and that split is always in the core: neither says who could bargain for more."

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from textwrap import wrap
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from orebridge.charts.style import CLOSED, QUIET
 from orebridge.labels import and_list, country_name, in_words
 from orebridge.reports.content import money, percent, tonnes
 
@@ -115,9 +116,7 @@ def page(ensemble: Ensemble) -> str:
     part = section(ensemble)
     body = [f"<h1>{html.escape(part.title)}</h1>", *(f"<p>{html.escape(text)}</p>" for text in part.words)]
     for name, caption, make in part.figures:
-        plot = plotly.io.to_html(
-            make(), full_html=False, include_plotlyjs=False, div_id=name, config={"displaylogo": False}
-        )
+        plot = plotly.io.to_html(make(), full_html=False, include_plotlyjs=False, div_id=name, config=QUIET)
         body.append(f"<figure>{plot}<figcaption>{html.escape(caption)}</figcaption></figure>")
     for table in part.tables:
         if table.rows:
@@ -129,7 +128,7 @@ def page(ensemble: Ensemble) -> str:
         f"</ul><p class='note'>Made with: {html.escape(made)}. Every figure behind the draws: distributions.csv.</p>"
     )
     return (
-        f"<!doctype html><html lang='en'><head><meta charset='utf-8'><title>{html.escape(part.title)} – Orebridge</title>"
+        f"<!doctype html><html lang='en'><head><meta charset='utf-8'>{CLOSED}<title>{html.escape(part.title)} – Orebridge</title>"
         f"<style>{STYLE}</style><script>{plotly.offline.get_plotlyjs()}</script></head><body>{''.join(body)}</body></html>"
     )
 
@@ -159,17 +158,18 @@ def _words(ensemble: Ensemble) -> list[str]:
         f"twentieth of cases: {money(s.total.tail)} (standard error {money(s.total.tail_error)}), from {money(s.total.threshold)} on. "
         f"Something is lost in {percent(s.total.chance)} of cases.",
         f"Without a plan it would be {money(s.unaided.expected)} on average and {money(s.unaided.tail)} in its worst twentieth.",
-        f"The mean rests on what equals {s.effective_runs:,.0f} runs of one size, the tail on {s.tail_runs} runs.",
+        f"The mean rests on what equals {s.effective_runs:,.0f} runs of one size, the tail on {s.tail_runs} run{'' if s.tail_runs == 1 else 's'}.",
     ]
 
 
 def _tables(ensemble: Ensemble) -> list[Table]:
-    s = ensemble.summary
+    s, nodes = ensemble.summary, ensemble.setting.network.nodes
+    labels = dict(zip(nodes["commodity"], nodes["label"], strict=True)) if "label" in nodes else {}
     found = [
         _subject_table(s.subjects, "chain", "By chain, million USD", lambda name: name.replace("_", " ")),
         _subject_table(s.subjects, "member", "By member, million USD", country_name),
         _subject_table(s.subjects, "item", "By tier, million USD (stock: missing at the end)", str),
-        _products(s.losses),
+        _products(s.losses, labels),
         _drivers(s.hazards),
         _hangs(s.hangs),
     ]
@@ -189,14 +189,14 @@ def _subject_table(subjects: pd.DataFrame, kind: str, title: str, name: Callable
     )
 
 
-def _products(losses: pd.DataFrame) -> Table:
+def _products(losses: pd.DataFrame, labels: Mapping[str, str]) -> Table:
     rows = losses[losses["item"] != "stock"]
     keys = ["product", "member"]
     grouped = rows.groupby(keys)[["expected_tonnes", "tail_tonnes", "expected_usd"]].sum(min_count=1).reset_index()
     earliest = rows.groupby(keys)["earliest_month_short"].min().reset_index()
     grouped = grouped.merge(earliest, on=keys).sort_values("expected_usd", ascending=False, kind="stable")
     cells = tuple(
-        (r["product"], country_name(r["member"]), tonnes(r["expected_tonnes"]), tonnes(r["tail_tonnes"]) if r["tail_tonnes"] == r["tail_tonnes"] else "unknown",
+        (labels.get(r["product"]) or r["product"], country_name(r["member"]), tonnes(r["expected_tonnes"]), tonnes(r["tail_tonnes"]) if r["tail_tonnes"] == r["tail_tonnes"] else "unknown",
          money(r["expected_usd"]), f"{r['earliest_month_short']:.0f}" if r["earliest_month_short"] == r["earliest_month_short"] else "–")
         for r in grouped.head(MOST_PRODUCTS).to_dict("records")
     )  # fmt: skip

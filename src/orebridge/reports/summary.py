@@ -149,8 +149,6 @@ def _members(response: Response) -> list[str]:
 def _coordination(response: Response) -> list[str]:
     lines = content.coordination_words(response)
     worth = response.coordination
-    if worth is not None and worth.why_no_split and worth.helps:
-        lines.append(f"No split of the value is proposed: {worth.why_no_split}.")
     if worth is not None and worth.shapley and worth.value_usd > 0:
         split = and_list(f"{country_name(m)} {money(v)}" for m, v in worth.shapley.items())
         text = f"Proposed split of the value, million USD: {split}"

@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from orebridge.labels import Labels, and_list, country_name, in_words
-from orebridge.reports.content import money, percent
+from orebridge.charts.style import CLOSED, QUIET
+from orebridge.labels import Labels, and_list, country_name, in_words, inside
+from orebridge.reports.content import money, percent, tonnes
 from orebridge.reports.ensemble import STYLE, Section, Table, html_table, lines_of
+from orebridge.shocks import AFTERMATH
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -53,8 +55,46 @@ def section(found: Vulnerabilities) -> Section:
         words=tuple(_words(found)),
         tables=tuple(_tables(found)),
         figures=tuple(figures),
-        warnings=found.warnings,
+        warnings=(*_too_short(found), *_largest(found), *found.warnings, *_passage_warning(found)),
     )
+
+
+def _too_short(found: Vulnerabilities) -> list[str]:
+    if found.months >= found.length + AFTERMATH:
+        return []
+    return [
+        f"Losses are followed to month {found.months} only, and much of what a hit of {found.length} months costs comes after it: a plan, "
+        "which looks further, may even seem worse than none. Ask for more --months."
+    ]
+
+
+def _largest(found: Vulnerabilities) -> list[str]:
+    """What the largest figure on the page is made of: tonnes and an assumed value of a tonne."""
+    worst = found.worst(1, lumps=True)
+    if worst.empty or not float(worst["planned_t"].iloc[0]) > 0:
+        return []
+    row = worst.iloc[0]
+    if row["worst_product_t"] < 0.5 * row["planned_t"] or "values" not in found.world.tables:
+        return []
+    values = found.world.facts("values")
+    own = values[values["commodity"] == row["worst_product"]]
+    low, high = (own["low"] / own["value"]).min(), (own["high"] / own["value"]).max()
+    spread = f", which its row lets lie from {low:.2g} to {high:.2g} times that" if pd.notna(low + high) else ""
+    product = inside(Labels.of(found.world).commodity(row["worst_product"]))
+    return [
+        f"The largest figure, {money(row['planned_usd'])} million USD ({row['words']}), is {tonnes(row['planned_t'])} t short, "
+        f"mostly {product}, at {money(row['planned_usd'] / row['planned_t'])} million USD a tonne on average{spread}. Quote the "
+        "tonnes, and the share of use."
+    ]
+
+
+def _passage_warning(found: Vulnerabilities) -> list[str]:
+    if not (found.tables["passages"]["planned_usd"] > 0).any():
+        return []
+    return [
+        "A closed passage stops its ships' goods altogether: the longer way round, and dear goods that would fly (platinum "
+        "metals, gallium, indium), are not modelled. Take losses of passages as an upper end."
+    ]
 
 
 def traced(found: Vulnerabilities, most: int = TRACED) -> list[tuple[str, str, str]]:
@@ -102,9 +142,7 @@ def page(found: Vulnerabilities) -> str:
     part = section(found)
     body = [f"<h1>{html.escape(part.title)}</h1>", *(f"<p>{html.escape(text)}</p>" for text in part.words)]
     for name, caption, make in part.figures:
-        plot = plotly.io.to_html(
-            make(), full_html=False, include_plotlyjs=False, div_id=name, config={"displaylogo": False}
-        )
+        plot = plotly.io.to_html(make(), full_html=False, include_plotlyjs=False, div_id=name, config=QUIET)
         body.append(f"<figure>{plot}<figcaption>{html.escape(caption)}</figcaption></figure>")
     body += [f"<h2>{html.escape(t.title)}</h2>{html_table(t)}" for t in part.tables if t.rows]
     body.append("<h2>Before you quote a number</h2><ul>")
@@ -113,7 +151,7 @@ def page(found: Vulnerabilities) -> str:
         f"</ul><p class='note'>Data {html.escape(found.world.version)}; base year {found.network.base_year}.</p>"
     )
     return (
-        f"<!doctype html><html lang='en'><head><meta charset='utf-8'><title>{html.escape(part.title)} – Orebridge</title>"
+        f"<!doctype html><html lang='en'><head><meta charset='utf-8'>{CLOSED}<title>{html.escape(part.title)} – Orebridge</title>"
         f"<style>{STYLE}</style><script>{plotly.offline.get_plotlyjs()}</script></head><body>{''.join(body)}</body></html>"
     )
 
@@ -124,7 +162,7 @@ def _words(found: Vulnerabilities) -> list[str]:
     hurt = table[(table["planned_usd"] > 0) | (table["planned_t"] > 0)]
     short = table[table["planned_t"] > 0]
     words = [
-        f"{len(table):,} single hits of {found.length} months on {and_list(labels.chain(c) for c in found.chains)}, "
+        f"{len(table):,} single hits of {found.length} months on {and_list(inside(labels.chain(c)) for c in found.chains)}, "
         f"followed for {found.months} months, {PLANS[found.way]}: {len(hurt)} cost members something even with the best "
         f"plan, {len(short)} leave uses without supply."
     ]
@@ -132,11 +170,11 @@ def _words(found: Vulnerabilities) -> list[str]:
     if len(worst):
         row = worst.iloc[0]
         words.append(
-            f"The worst that is no lump of plants: {row['words']}. With the best plan members lose {money(row['planned_usd'])} "
+            f"The worst that is not all plants of a country together: {row['words']}. With the best plan members lose {money(row['planned_usd'])} "
             f"million USD, without one {money(row['unaided_usd'])}; {in_words(row['worst_member'])} goes without "
-            f"{percent(row['worst_product_share'])} of its {labels.commodity(row['worst_product'])}."
+            f"{percent(row['worst_product_share'])} of its {inside(labels.commodity(row['worst_product']))}."
             if row["worst_member"]
-            else f"The worst that is no lump of plants: {row['words']} ({money(row['planned_usd'])} million USD of stock)."
+            else f"The worst that is not all plants of a country together: {row['words']} ({money(row['planned_usd'])} million USD of stock)."
         )
     survival = found.tables["survival"]
     counts = [int((survival["status"] == colour).sum()) for colour in ("green", "red", "amber", "unknown")]
@@ -167,14 +205,20 @@ def _hits(found: Vulnerabilities, title: str, kinds: tuple[str, ...], lumps: boo
         (str(r["words"]), money(r["unaided_usd"]), money(r["planned_usd"]), _month(r["first_month_planned"]), _short_of(r, labels))
         for r in rows.to_dict("records")
     )  # fmt: skip
-    columns = ("hit", "without a plan", "with a plan", "first short", "worst hit")
-    return Table(title, columns, cells, ("worst hit",))
+    columns = ("hit", "without a plan", "with a plan", "first short with it", "hit hardest, share of use with a plan")
+    return Table(title, columns, cells, (columns[-1],))
 
 
 def _short_of(row: Mapping[Hashable, object], labels: Labels) -> str:
     if not row["worst_member"] or not float(str(row["planned_t"])) > 0:
         return "stock only"
     return f"{row['worst_member']} {labels.commodity(str(row['worst_product']))} {percent(float(str(row['worst_product_share'])))}"
+
+
+def _use(place: str, labels: Labels) -> str:
+    """`USA/gallium/wafer` as `USA Gallium in wafers`."""
+    member, _, product = place.partition("/")
+    return f"{member} {labels.commodity(product)}" if product else place
 
 
 def _month(month: int) -> str:
@@ -242,11 +286,12 @@ def _concentration(found: Vulnerabilities) -> Table:
 def _survival(found: Vulnerabilities) -> Table:
     rows = found.tables["survival"]
     rows = rows[rows["status"].isin(["red", "amber"])].copy()
+    labels = Labels.of(found.world)
     rows["margin"] = rows["tts_planned"].fillna(rows["tts_unaided"]) - rows["ttr"]
     rows = rows.sort_values(["margin", "site"], kind="stable").head(2 * MOST)
     cells = tuple(
         (str(r["name"]), f"{r['tts_unaided']:.1f}", f"{r['tts_planned']:.1f}" if pd.notna(r["tts_planned"]) else "–",
-         f"{r['ttr']:g} ({r['ttr_low']:g}–{r['ttr_high']:g})", str(r["status"]), str(r["first_short"]))
+         f"{r['ttr']:g} ({r['ttr_low']:g}–{r['ttr_high']:g})", str(r["status"]), _use(str(r["first_short"]), labels))
         for r in rows.to_dict("records")
     )  # fmt: skip
     columns = ("site", "survives, unaided", "with a plan", "recovers in", "colour", "fails first")

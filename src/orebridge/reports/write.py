@@ -16,11 +16,14 @@ from typing import IO, TYPE_CHECKING
 import pandas as pd
 
 from orebridge.errors import OutputError
+from orebridge.layout import RISKY, inert
 from orebridge.reports.brief import render
 from orebridge.reports.plan_json import schema_text
 from orebridge.trail import Trail
 
 if TYPE_CHECKING:
+    import pyarrow as pa
+
     from orebridge.reports.annex import Annex
     from orebridge.session import Response
 
@@ -162,6 +165,7 @@ def _frames(response: Response) -> dict[str, pd.DataFrame]:
 
 
 def table_file(stem: Path, frame: pd.DataFrame) -> None:
+    """A frame as Parquet and CSV; in the CSV no text is one that a spreadsheet would run (see `layout.inert`)."""
     import pyarrow as pa
     from pyarrow import csv, parquet
 
@@ -169,7 +173,22 @@ def table_file(stem: Path, frame: pd.DataFrame) -> None:
     with _open(stem.with_suffix(".parquet")) as out:
         parquet.write_table(table, out)
     with _open(stem.with_suffix(".csv")) as out:
-        csv.write_csv(table, out, csv.WriteOptions(quoting_style="needed"))
+        csv.write_csv(_inert(table), out, csv.WriteOptions(quoting_style="needed"))
+
+
+def _inert(table: pa.Table) -> pa.Table:
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    for k, column in enumerate(table.columns):
+        kind = pa.types
+        if not (kind.is_string(column.type) or kind.is_large_string(column.type)):
+            continue
+        risky = pc.any(pc.match_substring_regex(column, RISKY)).as_py()
+        if risky:
+            cells = [cell if cell is None else inert(cell) for cell in column.to_pylist()]
+            table = table.set_column(k, table.field(k), pa.array(cells, type=column.type))
+    return table
 
 
 def json_text(document: object) -> str:
