@@ -66,7 +66,7 @@ def _subject(ranking: Ranking, shown: int) -> list[str]:
     rows = []
     for row in table.to_dict("records"):
         group = str(row["mover"])
-        mover = f"{GROUP_WORDS.get(group, group)} ±{row['moved'] / 2:.0f}" if group and row["moved"] >= 1 else ""
+        mover = f"{GROUP_WORDS.get(group, group)} ±{row['moved'] / 2:.2g}" if group and row["moved"] >= 1 else ""
         cells = [
             str(row["label"]),
             *([_rank(row["rank"])] if several else []),
