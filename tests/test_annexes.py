@@ -109,7 +109,7 @@ def test_the_files_say_what_the_page_says(folder: Path) -> None:
     hits = json.loads((folder / "vulnerabilities.json").read_text(encoding="utf-8"))
     jsonschema.validate(hits, json.loads((folder / "vulnerabilities.schema.json").read_text(encoding="utf-8")))
     assert hits["chains"] == plan["chains"] == ["gallium"]
-    assert (hits["months"], hits["length"], hits["members"]) == (6, 6, ["USA", "JPN"])
+    assert (hits["months"], hits["length"], hits["members"]) == (6, 3, ["USA", "JPN"])
     table = pd.read_parquet(folder / "vulnerabilities-contingencies.parquet")
     assert table["planned_usd"].max() == max(row["planned_usd"] for row in hits["tables"]["contingencies"])
     red = json.loads((folder / "redteam.json").read_text(encoding="utf-8"))
@@ -199,7 +199,7 @@ def test_own_tables_without_a_ranking_still_make_a_brief(tmp_path: Path, capsys:
     text = (tmp_path / "asked" / "brief.html").read_text(encoding="utf-8")
     assert text.count("This section could not be made") == 3
     assert "no row for stock in fix_costs.csv; add one" in text and "add rows to hazards.csv" in text
-    assert "single hits of 12 months on" in text and (tmp_path / "asked" / "vulnerabilities.json").exists()
+    assert "single hits of 6 months on" in text and (tmp_path / "asked" / "vulnerabilities.json").exists()
 
 
 def test_markup_in_a_section_does_not_run() -> None:
