@@ -337,7 +337,7 @@ def tiny_disk(tmp_path: Path) -> Iterator[Path]:
 def test_out_on_a_full_disk(tiny_disk: Path, respond: Run) -> None:
     (tiny_disk / "old").mkdir()
     (tiny_disk / "old" / "plan.json").write_text("mine")
-    refused(respond("--out", tiny_disk / "new"), 7, "new", "No space left", "--out")
+    refused(respond("--out", tiny_disk / "new"), 7, "new", "No space left", "another folder")
     refused(respond("--out", tiny_disk / "old"), 7, "old", "No space left")
     assert left(tiny_disk) == ["old", "old/plan.json"]
     assert (tiny_disk / "old" / "plan.json").read_text() == "mine"

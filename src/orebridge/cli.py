@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn
 
@@ -18,10 +16,9 @@ from orebridge.cli_redteam import redteam
 from orebridge.cli_simulate import simulate
 from orebridge.cli_vulnerabilities import vulnerabilities
 from orebridge.stopping import ctrl_c_heard, stop_if_interrupted
+from orebridge.terminal import Members, Overlay, Tables, countries, emit, progress, told_of
 
 if TYPE_CHECKING:
-    from rich.console import Console
-
     from orebridge.errors import OrebridgeError
     from orebridge.session import Response
 
@@ -37,17 +34,11 @@ app.command()(redteam)
 
 WRONG_USE, INTERRUPTED = 2, 130  # exit codes beside those of orebridge.errors
 
-World = Annotated[Path | None, typer.Option("--world", help="Folder of tables used instead of the bundled world.")]
-Overlay = Annotated[
-    Path | None,
-    typer.Option("--data", help="Folder of your own tables laid over the world; it never leaves this machine."),
-]
-
 
 @app.command()
 def respond(
     shocks: Annotated[list[str], typer.Argument(help="Names from `orebridge shocks`, or TOML files.")],
-    members: Annotated[str, typer.Option("--for", help="Allies, ISO alpha-3, comma-separated.")] = "USA,JPN",
+    members: Members = "USA,JPN",
     start: Annotated[str, typer.Option(help="First month of the plan, YYYY-MM.")] = "2026-12",
     months: Annotated[int, typer.Option(help="Months reported.")] = 24,
     out: Annotated[Path | None, typer.Option(help="Folder for the brief, plan.json and tables.")] = None,
@@ -65,7 +56,7 @@ def respond(
             "simulate; none for none. Without it priorities, unless --quick.",
         ),
     ] = None,
-    world: World = None,
+    world: Tables = None,
     data: Overlay = None,
 ) -> None:
     """Answer a disruption: what is lost, by whom and when, in four ways, and the plan."""
@@ -82,10 +73,9 @@ def respond(
         raise typer.BadParameter("--with adds sections to the brief: give the brief's folder with --out.")
     if out is not None:
         check_writable(out)
-    log = Console(stderr=True)
-    with _progress(log) as note:
+    with progress("reading the tables") as note:
         response = answer(
-            shocks, [m.strip().upper() for m in members.split(",") if m.strip()], start, months,
+            shocks, countries(members), start, months,
             world=load_world(world, data, network_tables()), as_dated=as_dated, foresight=foresight, hinges=not quick, note=note,
         )  # fmt: skip
         written: list[Path] = []
@@ -97,48 +87,16 @@ def respond(
             shown = [annex for annex in further if sections is not None or annex.name not in failed]
             written = write_all(response, out, shown)
     if as_json:
-        _emit(json.dumps(response.to_dict(), allow_nan=False) + "\n")
+        emit(json.dumps(response.to_dict(), allow_nan=False) + "\n")
     else:
         _print_summary(response)
-    if written:
-        log.print(
-            f"wrote {len(written)} files to {out}; open {written[0].parent / 'brief.html'}",
-            highlight=False,
-            soft_wrap=True,
-        )
+    told_of(sorted(written, key=lambda path: path.name != "brief.html"), out)
     for name, error in failed.items():
-        log.print(f"the section {name} could not be made: {error}", highlight=False, markup=False, soft_wrap=True)
+        Console(stderr=True).print(
+            f"the section {name} could not be made: {error}", highlight=False, markup=False, soft_wrap=True
+        )
     if failed and sections is not None:  # asked for: all else is written, but the answer is not whole
         raise next(iter(failed.values()))
-
-
-@contextmanager
-def _progress(log: Console) -> Iterator[Callable[[str], None]]:
-    """What is being done and for how long, on a terminal; elsewhere nothing, so that logs stay clean."""
-    if not log.is_terminal:
-        yield lambda _: None
-        return
-    from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
-
-    with Progress(
-        SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn(), console=log, transient=True
-    ) as bar:
-        task = bar.add_task("reading the tables", total=None)
-        yield lambda text: bar.update(task, description=text)
-
-
-def _emit(text: str) -> None:
-    """Text to standard output, flushed here so that a full disk behind it is told as such."""
-    from orebridge.errors import OutputError
-
-    try:
-        sys.stdout.write(text)
-        sys.stdout.flush()
-    except BrokenPipeError:
-        raise
-    except OSError as error:
-        sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115, PTH123 - nothing more can be written there
-        raise OutputError(f"could not write to standard output: {error.strerror or error}.") from error
 
 
 def _print_summary(response: Response) -> None:
@@ -147,7 +105,7 @@ def _print_summary(response: Response) -> None:
     from orebridge.reports.summary import print_summary
 
     print_summary(response, Console())
-    _emit("")  # a full disk behind standard output is told here, not in a traceback when the program ends
+    emit("")  # a full disk behind standard output is told here, not in a traceback when the program ends
 
 
 @app.command(name="shocks")
@@ -173,7 +131,7 @@ def show_schema() -> None:
     """Print the JSON Schema of plan.json."""
     from orebridge.reports.plan_json import schema_text
 
-    _emit(schema_text())
+    emit(schema_text())
 
 
 def main() -> None:

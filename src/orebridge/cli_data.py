@@ -11,15 +11,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from orebridge.cli_import import register
+from orebridge.terminal import Members, Overlay, Tables, countries, print_section, screen
 
 if TYPE_CHECKING:
     from rich.console import Console
 
     from orebridge.network import Finding
-    from orebridge.stories import Section
     from orebridge.world import World as Loaded
-
-WIDTH, WIDEST = 100, 140
 
 data_app = typer.Typer(
     no_args_is_help=True,
@@ -27,12 +25,6 @@ data_app = typer.Typer(
     "or written (--csv) and are copied nowhere else.",
 )  # fmt: skip
 register(data_app)
-World = Annotated[Path | None, typer.Option("--world", help="Folder of tables used instead of the bundled world.")]
-Overlay = Annotated[
-    Path | None,
-    typer.Option("--data", help="Folder of your own tables laid over the world; only read, never copied."),
-]
-Members = Annotated[str, typer.Option("--for", help="Allies, ISO alpha-3, comma-separated.")]
 All = Annotated[bool, typer.Option("--all", help="All rows, not only the largest.")]
 Csv = Annotated[Path | None, typer.Option("--csv", help="Also write all rows to this CSV file, own rows included.")]
 
@@ -44,7 +36,7 @@ def check(
         typer.Argument(help="Folder with a whole world; the bundled one if left out. Tables of your own: --data."),
     ] = None,
     members: Members = "USA,JPN",
-    world: World = None,
+    world: Tables = None,
     data: Overlay = None,
 ) -> None:
     """Check tables, then the network of every chain, and list everything found at once.
@@ -55,20 +47,20 @@ def check(
     from orebridge.errors import NetworkError
     from orebridge.world import load_world
 
-    screen = _screen()
+    at = screen()
     if folder is not None and data is None and folder.is_dir() and not any(folder.rglob("chains.csv")):
-        screen.print(f"{folder} holds no chains.csv: checked as laid over the world.", highlight=False, markup=False)
+        at.print(f"{folder} holds no chains.csv: checked as laid over the world.", highlight=False, markup=False)
         loaded = load_world(world, folder)
     else:
         loaded = load_world(folder or world, data)
-    findings = _all_findings(loaded, _alliance(members))
+    findings = _all_findings(loaded, countries(members))
     rows = sum(len(frame) for frame in loaded.tables.values())
     for text in loaded.findings:
-        screen.print(f"note: {text}", highlight=False, markup=False)
+        at.print(f"note: {text}", highlight=False, markup=False)
     for chain, found in findings.items():
         if found:
-            screen.print()
-            _print_findings(screen, chain, found)
+            at.print()
+            _print_findings(at, chain, found)
     count = {
         word: sum(f.severity == word for found in findings.values() for f in found)
         for word in ("error", "warning", "info")
@@ -77,7 +69,7 @@ def check(
         f"{rows:,} rows in tables without fault, data version {loaded.version}; {len(findings)} chain(s) checked: "
         f"{count['error']} error(s), {count['warning']} warning(s), {count['info']} remark(s)."
     )
-    screen.print(f"\n{summary}" if any(findings.values()) else summary, highlight=False, markup=False)
+    at.print(f"\n{summary}" if any(findings.values()) else summary, highlight=False, markup=False)
     if count["error"]:
         raise NetworkError(f"{count['error']} error(s) in the network; each is listed above with its repair.")
 
@@ -100,7 +92,7 @@ def _all_findings(world: Loaded, members: tuple[str, ...]) -> dict[str, list[Fin
 
 
 @data_app.command("sources")
-def sources(world: World = None, data: Overlay = None, csv: Csv = None) -> None:
+def sources(world: Tables = None, data: Overlay = None, csv: Csv = None) -> None:
     """List the sources, how many figures rest on each, and how those are known."""
     from orebridge.provenance import CONFIDENCE
     from orebridge.stories import Section
@@ -123,11 +115,11 @@ def sources(world: World = None, data: Overlay = None, csv: Csv = None) -> None:
     words = [word.replace("_secondary", " 2nd") for word in CONFIDENCE]
     columns = ("source", "publisher and title", "address", ">figures", *(f">{word}" for word in words))
     _write_csv(csv, columns, rows)
-    screen = _screen()
+    at = screen()
     shown = [(name, f"{text}\n{url}" if url else text, *counts) for name, text, url, *counts in rows]
-    _print_section(screen, Section("Sources", (), tuple(c for c in columns if c != "address"), tuple(shown)))
+    print_section(at, Section("Sources", (), tuple(c for c in columns if c != "address"), tuple(shown)))
     for word, (_, meaning) in CONFIDENCE.items():
-        screen.print(f"{word.replace('_', ' ')}: {meaning}", highlight=False)
+        at.print(f"{word.replace('_', ' ')}: {meaning}", highlight=False)
 
 
 @data_app.command("show")
@@ -135,17 +127,17 @@ def show(
     name: Annotated[str, typer.Argument(help="A chain, mineral or commodity, e.g. dysprosium.")],
     members: Members = "USA,JPN",
     everything: All = False,
-    world: World = None,
+    world: Tables = None,
     data: Overlay = None,
 ) -> None:
     """Tell a chain, a mineral or a commodity as tables: who makes, ships, uses and holds it, and where that is from."""
     from orebridge.stories import tell
     from orebridge.world import load_world
 
-    screen = _screen()
-    for section in tell(load_world(world, data), name, _alliance(members), 0 if everything else 12):
-        _print_section(screen, section)
-        screen.print()
+    at = screen()
+    for section in tell(load_world(world, data), name, countries(members), 0 if everything else 12):
+        print_section(at, section)
+        at.print()
 
 
 @data_app.command("reconcile")
@@ -153,7 +145,7 @@ def reconcile(
     chain: Annotated[str | None, typer.Argument(help="A chain; all if left out.")] = None,
     members: Members = "USA,JPN",
     everything: All = False,
-    world: World = None,
+    world: Tables = None,
     data: Overlay = None,
     csv: Csv = None,
 ) -> None:
@@ -165,48 +157,22 @@ def reconcile(
     from orebridge.world import load_world
 
     loaded = load_world(world, data)
-    network_rows = moved_figures(loaded, _alliance(members), [chain] if chain else None)
+    network_rows = moved_figures(loaded, countries(members), [chain] if chain else None)
     _write_csv(csv, network_rows.columns, network_rows.all_rows)
-    screen = _screen()
+    at = screen()
     for section in moved_summary(network_rows, 0 if everything else 40):
-        _print_section(screen, section)
-        screen.print()
+        print_section(at, section)
+        at.print()
 
 
-def _alliance(members: str) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(word.strip().upper() for word in members.split(",") if word.strip()))
-
-
-def _screen() -> Console:
-    """A console of at most 140 columns, 100 where the output is not a terminal."""
-    from rich.console import Console
-
-    console = Console()
-    return Console(width=min(console.width, WIDEST) if console.is_terminal else WIDTH)
-
-
-def _print_section(screen: Console, section: Section) -> None:
-    """Title, paragraphs and table; nothing is cut off, long texts wrap."""
-    from rich.text import Text
-
-    from orebridge.layout import table_lines
-
-    screen.print(Text(section.title, style="bold"))
-    for text in section.text:
-        screen.print(Text(text))
-    if section.rows:
-        lines = table_lines(section.columns, section.rows, screen.width)
-        screen.print(Text("\n".join(lines)), no_wrap=True, overflow="ignore", crop=False)
-
-
-def _print_findings(screen: Console, chain: str, found: Sequence[Finding]) -> None:
+def _print_findings(at: Console, chain: str, found: Sequence[Finding]) -> None:
     from rich.text import Text
 
     style = {"error": "bold red", "warning": "yellow", "info": "dim"}
-    screen.print(Text(chain, style="bold"))
+    at.print(Text(chain, style="bold"))
     for finding in found:
         head = Text(f"{finding.severity}: ", style=style.get(finding.severity, ""))
-        screen.print(head + Text(f"{finding.place}: {finding.what}. Repair: {finding.repair}."))
+        at.print(head + Text(f"{finding.place}: {finding.what}. Repair: {finding.repair}."))
 
 
 def _write_csv(path: Path | None, columns: Iterable[str], rows: Iterable[Sequence[str]]) -> None:

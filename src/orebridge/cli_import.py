@@ -6,12 +6,13 @@ import json
 import math
 import re
 import sys
-from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Hashable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from orebridge.terminal import Members, Tables, countries, emit, print_section, progress, screen
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from orebridge.importers import Imported
     from orebridge.vintage_diff import VintageDiff
 
-WIDTH = 120
+WIDTH, WIDEST = 120, 160
 Space = Annotated[
     Path | None,
     typer.Option("--workspace", help="Workspace file or its folder; the platform's folder for user data if left out."),
@@ -59,10 +60,10 @@ def import_command(
     from orebridge.importers import Wish, import_source
 
     wish = Wish(years=_years(years), vintage=vintage)
-    with _progress() as note:
+    with progress("opening") as note:
         done = import_source(source, path, workspace, side=side, wish=wish, note=note)
     if as_json:
-        sys.stdout.write(json.dumps(_record(done)) + "\n")
+        emit(json.dumps(_record(done)) + "\n")
     else:
         _print_import(done)
 
@@ -101,11 +102,9 @@ def diff_command(
     old: Annotated[str, typer.Argument(help="source@vintage, source (its newest), or world for the bundled tables.")],
     new: Annotated[str, typer.Argument(help="The same, for the new side.")],
     workspace: Space = None,
-    members: Annotated[str, typer.Option("--for", help="Allies, ISO alpha-3, comma-separated.")] = "USA,JPN",
+    members: Members = "USA,JPN",
     most: Annotated[int, typer.Option("--most", help="Rows shown per table; 0 for all.")] = 15,
-    world: Annotated[
-        Path | None, typer.Option("--world", help="Folder of tables used instead of the bundled world.")
-    ] = None,
+    world: Tables = None,
     csv: Annotated[Path | None, typer.Option("--csv", help="Also write all changes to files in this folder.")] = None,
 ) -> None:
     """Show what a new edition changes: the figures, largest first, and the answers that rest on them."""
@@ -114,7 +113,7 @@ def diff_command(
     from orebridge.world import load_world
 
     loaded = load_world(world) if WORLD in (old, new) else None
-    allies = tuple(dict.fromkeys(word.strip().upper() for word in members.split(",") if word.strip()))
+    allies = countries(members)
     with open_workspace(workspace) as space:
         found = vintage_diff(space, old, new, members=allies, world=loaded)
     _print_diff(found, most)
@@ -135,24 +134,6 @@ def _years(text: str | None) -> frozenset[int] | None:
             )
         chosen.update(range(int(found[1]), int(found[2] or found[1]) + 1))
     return frozenset(chosen)
-
-
-@contextmanager
-def _progress() -> Iterator[Callable[[str], None]]:
-    """What is being done and for how long, on a terminal; elsewhere nothing."""
-    from rich.console import Console
-
-    log = Console(stderr=True)
-    if not log.is_terminal:
-        yield lambda _: None
-        return
-    from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
-
-    with Progress(
-        SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn(), console=log, transient=True
-    ) as bar:
-        task = bar.add_task("opening", total=None)
-        yield lambda text: bar.update(task, description=text)
 
 
 def _record(done: Imported) -> dict[str, object]:
@@ -245,40 +226,25 @@ def _rank(value: object) -> str:
 
 
 def _write(folder: Path, found: VintageDiff) -> None:
-    from orebridge.errors import OutputError
+    from orebridge.reports.write import csv_file, put
 
     frames: dict[str, pd.DataFrame] = {"revised": found.revised, "newer": found.newer, "answers": found.answers}
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
+
+    def fill(place: Path) -> None:
         for name, frame in frames.items():
-            beside = folder / f".writing-{name}.csv"
-            frame.to_csv(beside, index=False)
-            beside.replace(folder / f"{name}.csv")
-    except OSError as error:
-        raise OutputError(
-            f"cannot write to {folder} ({error.strerror}); check the folder, its permissions and space."
-        ) from error
+            csv_file(place / name, frame)
+
+    put(folder, fill)
     sys.stderr.write(f"wrote {', '.join(f'{name}.csv' for name in frames)} to {folder}\n")
 
 
 def _say(text: str) -> None:
-    from rich.console import Console
     from rich.text import Text
 
-    console = Console()
-    (console if console.is_terminal else Console(width=WIDTH)).print(Text(text))
+    screen(WIDEST, WIDTH).print(Text(text))
 
 
 def _show(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    from rich.console import Console
-    from rich.text import Text
+    from orebridge.stories import Section
 
-    from orebridge.layout import table_lines
-
-    console = Console()
-    screen = Console(width=min(console.width, 160) if console.is_terminal else WIDTH)
-    screen.print(Text(title, style="bold"))
-    if rows:
-        screen.print(
-            Text("\n".join(table_lines(columns, rows, screen.width))), no_wrap=True, overflow="ignore", crop=False
-        )
+    print_section(screen(WIDEST, WIDTH), Section(title, (), tuple(columns), tuple(map(tuple, rows))))

@@ -9,6 +9,8 @@ from typing import Annotated
 
 import typer
 
+from orebridge.terminal import Overlay, Tables, countries, emit, split, told_of
+
 
 def priorities(
     members: Annotated[str, typer.Option("--for", help="Economies, ISO alpha-3, comma-separated.")] = "USA,JPN",
@@ -30,13 +32,8 @@ def priorities(
     ] = False,
     out: Annotated[Path | None, typer.Option(help="Folder for the page, figures, tables and priorities.json.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Pure JSON on standard output.")] = False,
-    world: Annotated[
-        Path | None, typer.Option("--world", help="Folder of tables used instead of the bundled world.")
-    ] = None,
-    data: Annotated[
-        Path | None,
-        typer.Option("--data", help="Folder of your own tables laid over the world; only read, never copied."),
-    ] = None,
+    world: Tables = None,
+    data: Overlay = None,
     imported: Annotated[
         bool,
         typer.Option("--imported", help="Rank on what you imported (data import) laid over the bundled tables."),
@@ -57,6 +54,10 @@ def priorities(
     from orebridge.priorities.verb import read_weights
     from orebridge.world import load_world
 
+    if out is not None:
+        from orebridge.reports.write import check_writable
+
+        check_writable(out)
     loaded = load_world(world, data, TABLES)
     inputs = None
     if imported or workspace is not None or edition:
@@ -64,9 +65,9 @@ def priorities(
 
         inputs = ranking_inputs(workspace, year, world=loaded, editions=edition or ())
     result = answer(
-        members.split(","), as_one=as_one, methods=method or (), year=BUNDLED_YEAR if year is None else year,
+        countries(members), as_one=as_one, methods=method or (), year=BUNDLED_YEAR if year is None else year,
         weights=read_weights(weights) if weights else None, world=loaded, inputs=inputs, folder=world, overlay=data,
-        again=refresh, draws=draws, seed=seed, flip=flip.split(",") if flip else (), note=_note,
+        again=refresh, draws=draws, seed=seed, flip=split(flip), note=_note,
     )  # fmt: skip
     written: list[Path] = []
     if out is not None:
@@ -74,28 +75,15 @@ def priorities(
 
         written = write(result, out)
     if as_json:
-        _emit(json.dumps(result.to_dict(), allow_nan=False) + "\n")
+        emit(json.dumps(result.to_dict(), allow_nan=False) + "\n")
     else:
         from orebridge.priorities.words import lines_of
 
-        _emit("\n".join(lines_of(result, show)) + "\n")
-    if written:
-        sys.stderr.write(f"wrote {len(written)} files to {out}; open {written[0]}\n")
+        emit("\n".join(lines_of(result, show)) + "\n")
+    told_of(written, out)
 
 
 def _note(text: str) -> None:
     """What takes long, on a terminal only."""
     if sys.stderr.isatty() and text != "ranking":
         sys.stderr.write(f"{text} ...\n")
-
-
-def _emit(text: str) -> None:
-    from orebridge.errors import OutputError
-
-    try:
-        sys.stdout.write(text)
-        sys.stdout.flush()
-    except BrokenPipeError:
-        raise
-    except OSError as error:
-        raise OutputError(f"could not write to standard output: {error.strerror or error}.") from error

@@ -3,32 +3,21 @@
 from __future__ import annotations
 
 import json
-import os
-import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from orebridge.terminal import Members, Overlay, Tables, countries, emit, progress, split, told_of
+
 if TYPE_CHECKING:
-    from rich.console import Console
-
     from orebridge.ensemble.result import Ensemble
-
-Names = Annotated[str, typer.Option("--for", help="Allies, ISO alpha-3, comma-separated.")]
-Folder = Annotated[Path | None, typer.Option("--world", help="Folder of tables used instead of the bundled world.")]
-Overlay = Annotated[
-    Path | None,
-    typer.Option("--data", help="Folder of your own tables laid over the world; it never leaves this machine."),
-]
 
 
 def simulate(
     runs: Annotated[int, typer.Option(help="How often to draw.")] = 200,
     seed: Annotated[int, typer.Option(help="Run i of a seed is always the same.")] = 1,
-    members: Names = "USA,JPN",
+    members: Members = "USA,JPN",
     months: Annotated[
         int, typer.Option(help="Months in which shocks may begin, and over which each is followed.")
     ] = 24,
@@ -47,7 +36,7 @@ def simulate(
     show: Annotated[
         int | None, typer.Option(help="Only print what happens in this run, as shock files for `orebridge respond`.")
     ] = None,
-    world: Folder = None,
+    world: Tables = None,
     data: Overlay = None,
 ) -> None:
     """Draw shocks again and again: expected loss, the worst twentieth of cases, and what drives them."""
@@ -61,7 +50,7 @@ def simulate(
     from orebridge.schema import DRAW_TABLES, network_tables
     from orebridge.world import load_world
 
-    names, wanted, tables = split(members.upper()), split(chains), network_tables() | DRAW_TABLES
+    names, wanted, tables = countries(members), split(chains), network_tables() | DRAW_TABLES
     if show is not None:
         from orebridge.ensemble.draws import draw, toml_of
 
@@ -72,8 +61,7 @@ def simulate(
         return
     if out is not None:
         check_writable(out)
-    log = Console(stderr=True)
-    with progress(log) as note:
+    with progress("building the supply network") as note:
         found: Ensemble = answer(
             runs, seed, names, months, chains=wanted, way=way, workers=workers, threads=threads, scheduler=scheduler,
             store=store, world=load_world(world, data, tables), note=note,
@@ -84,38 +72,4 @@ def simulate(
     else:
         print_ensemble(found, Console())
         emit("")  # a full disk behind standard output is told here, not in a traceback when the program ends
-    if written:
-        log.print(f"wrote {len(written)} files to {out}; open {written[0]}", highlight=False, soft_wrap=True)
-
-
-def split(text: str) -> list[str]:
-    return [part.strip() for part in text.split(",") if part.strip()]
-
-
-@contextmanager
-def progress(log: Console) -> Iterator[Callable[[str], None]]:
-    """How many runs are done and for how long, on a terminal; elsewhere nothing, so that logs stay clean."""
-    if not log.is_terminal:
-        yield lambda _: None
-        return
-    from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
-
-    with Progress(
-        SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn(), console=log, transient=True
-    ) as bar:
-        task = bar.add_task("building the supply network", total=None)
-        yield lambda text: bar.update(task, description=text)
-
-
-def emit(text: str) -> None:
-    """Text to standard output, flushed here so that a full disk behind it is told as such."""
-    from orebridge.errors import OutputError
-
-    try:
-        sys.stdout.write(text)
-        sys.stdout.flush()
-    except BrokenPipeError:
-        raise
-    except OSError as error:
-        sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115, PTH123 - nothing more can be written there
-        raise OutputError(f"could not write to standard output: {error.strerror or error}.") from error
+    told_of(written, out)

@@ -8,14 +8,14 @@ from typing import Annotated
 
 import typer
 
-from orebridge.cli_simulate import Folder, Names, Overlay, emit, progress, split
+from orebridge.terminal import Members, Overlay, Tables, countries, emit, progress, split, told_of
 
 
 def vulnerabilities(
     names: Annotated[
         list[str] | None, typer.Argument(help="Minerals or chains (default: all). `orebridge data show` lists names.")
     ] = None,
-    members: Names = "USA,JPN",
+    members: Members = "USA,JPN",
     months: Annotated[int, typer.Option(help="Months followed.")] = 24,
     length: Annotated[int, typer.Option(help="Months each hit lasts, from the first month on.")] = 12,
     way: Annotated[str, typer.Option(help="alone: each ally plans for itself; joint: all together.")] = "alone",
@@ -36,7 +36,7 @@ def vulnerabilities(
     quick: Annotated[bool, typer.Option("--quick", help="Leave out times to survive with a plan.")] = False,
     out: Annotated[Path | None, typer.Option(help="Folder for the page, JSON and tables.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Pure JSON on standard output.")] = False,
-    world: Folder = None,
+    world: Tables = None,
     data: Overlay = None,
 ) -> None:
     """Where supply breaks: concentration, single and double hits, time to survive, hidden dependence, by-products."""
@@ -50,10 +50,9 @@ def vulnerabilities(
 
     if out is not None:
         check_writable(out)
-    log = Console(stderr=True)
-    with progress(log) as note:
+    with progress("reading the tables") as note:
         found = answer(
-            names or [], split(members.upper()), months, length, way=way, kinds=split(kinds), only=split(only), pairs=pairs,
+            names or [], countries(members), months, length, way=way, kinds=split(kinds), only=split(only), pairs=pairs,
             helped=remedies, plan_survival=not quick, route_pairs=route_pairs, world=load_world(world, data, network_tables()), note=note,
         )  # fmt: skip
         written = write_vulnerabilities(found, out) if out is not None else []
@@ -62,5 +61,4 @@ def vulnerabilities(
     else:
         print_vulnerabilities(found, Console())
         emit("")  # a full disk behind standard output is told here, not in a traceback when the program ends
-    if written:
-        log.print(f"wrote {len(written)} files to {out}; open {written[0]}", highlight=False, soft_wrap=True)
+    told_of(written, out)

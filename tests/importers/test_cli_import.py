@@ -92,7 +92,7 @@ def test_diff_of_two_editions(tmp_path: Path, capsys: pytest.CaptureFixture[str]
     assert newer.query("mineral == 'gallium' and country == 'CHN' and old == 600")["new"].tolist() == [839.0]
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["answers.csv", "newer.csv", "revised.csv"]
     (tmp_path / "file").write_text("x")
-    with pytest.raises(OutputError, match="cannot write to"):
+    with pytest.raises(OutputError, match="could not write to"):
         run("diff", "usgs-mcs@2024", "usgs-mcs@2026", "--workspace", where, "--csv", str(tmp_path / "file"))
     with pytest.raises(UnknownLabel, match=r"nearest: .*usgs-mcs@2024"):
         run("diff", "usgs-mcs@2023", "usgs-mcs@2026", "--workspace", where)

@@ -85,14 +85,14 @@ def write(result: Priorities, folder: Path) -> list[Path]:
 
     All or none, as `reports.write.put`; raises OutputError and leaves the folder as it was.
     """
-    from orebridge.reports.write import put
+    from orebridge.reports.write import csv_file, json_text, put, text_file
 
     def fill(place: Path) -> None:
-        (place / "priorities.html").write_text(page(result), encoding="utf-8")
-        (place / "priorities.json").write_text(json.dumps(result.to_dict(), allow_nan=False), encoding="utf-8")
+        text_file(place / "priorities.html", page(result))
+        text_file(place / "priorities.json", json_text(result.to_dict()))
         for name, frame in tables(result).items():
-            frame.to_csv(place / f"{name}.csv", index=False)
+            csv_file(place / name, frame)
         for name, _, draw in FIGURES:
-            (place / f"{name}.json").write_text(draw(result).to_json(), encoding="utf-8")
+            text_file(place / f"{name}.json", draw(result).to_json())
 
     return sorted(put(folder, fill), key=lambda path: (path.name != "priorities.html", path.name))

@@ -1,8 +1,9 @@
-"""The red team as a section of a brief: what the worst hits are, how sure that is, and what would take the loss away."""
+"""The red team as files and as a section of a brief: the worst hits, how sure that is, and what would take the loss away."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from orebridge.charts.redteam import fixes, worst_sets
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from orebridge.stories.section import Section
     from orebridge.vulnerabilities.fixes import FixPlan
     from orebridge.vulnerabilities.redteam import RedTeam
+    from orebridge.vulnerabilities.verb import Attack
 
 WARNINGS = (
     "Values of lost output, stocks and outlays are assumptions with wide ranges: read the ranking, not the sums.",
@@ -48,6 +50,18 @@ def annex(red: RedTeam, plans: Sequence[FixPlan], labels: Labels) -> Annex:
         tuple(_table(part, known) for part in sections(red, plans, labels)), WARNINGS, tables(red, plans, labels),
         {"redteam.json": to_dict(red, plans, labels)}, {"worst": LOSSES, "fixes": LOSSES},
     )  # fmt: skip
+
+
+def write_redteam(found: Attack, folder: Path) -> list[Path]:
+    """Write redteam.json and the tables as CSV and Parquet, all or none; returns the files written, the JSON first."""
+    from orebridge.reports.write import json_text, put, table_file, text_file
+
+    def fill(place: Path) -> None:
+        text_file(place / "redteam.json", json_text(found.to_dict()))
+        for name, frame in found.tables().items():
+            table_file(place / f"redteam-{name}", frame)
+
+    return sorted(put(Path(folder), fill), key=lambda path: path.name != "redteam.json")
 
 
 def _words(red: RedTeam, plans: Sequence[FixPlan], labels: Labels) -> list[str]:

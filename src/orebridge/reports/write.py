@@ -41,11 +41,11 @@ def check_writable(folder: Path) -> None:
         there = there.parent
     if not there.is_dir():
         raise OutputError(
-            f"could not write to {folder}: {there} is a file, not a folder. Choose another folder with --out."
+            f"could not write to {folder}: {there} is a file, not a folder. Choose another folder."
         )
     if not os.access(there, os.W_OK | os.X_OK):
         raise OutputError(
-            f"could not write to {folder}: no permission to write in {there}. Choose another folder with --out."
+            f"could not write to {folder}: no permission to write in {there}. Choose another folder."
         )
 
 
@@ -121,7 +121,7 @@ def _why(folder: Path, error: OSError) -> str:
     text = f"could not write to {folder}: {error.strerror or error}"
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         text += f" ({shutil.disk_usage(there).free / 1e6:,.0f} MB free there; about 20 MB are needed)"
-    return f"{text}. Choose another folder with --out or make room; no half-written file was left."
+    return f"{text}. Choose another folder or make room; no half-written file was left."
 
 
 def _write(response: Response, folder: Path, annexes: Sequence[Annex]) -> None:
@@ -165,15 +165,23 @@ def _frames(response: Response) -> dict[str, pd.DataFrame]:
 
 
 def table_file(stem: Path, frame: pd.DataFrame) -> None:
-    """A frame as Parquet and CSV; in the CSV no text is one that a spreadsheet would run (see `layout.inert`)."""
+    """A frame as Parquet and CSV."""
     import pyarrow as pa
-    from pyarrow import csv, parquet
+    from pyarrow import parquet
 
-    table = pa.Table.from_pandas(frame, preserve_index=False)
     with _open(stem.with_suffix(".parquet")) as out:
-        parquet.write_table(table, out)
+        parquet.write_table(pa.Table.from_pandas(frame, preserve_index=False), out)
+    csv_file(stem, frame)
+
+
+def csv_file(stem: Path, frame: pd.DataFrame) -> None:
+    """A frame as CSV, in which no text is one that a spreadsheet would run (see `layout.inert`)."""
+    import pyarrow as pa
+    from pyarrow import csv
+
     with _open(stem.with_suffix(".csv")) as out:
-        csv.write_csv(_inert(table), out, csv.WriteOptions(quoting_style="needed"))
+        table = _inert(pa.Table.from_pandas(frame, preserve_index=False))
+        csv.write_csv(table, out, csv.WriteOptions(quoting_style="needed"))
 
 
 def _inert(table: pa.Table) -> pa.Table:
