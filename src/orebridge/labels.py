@@ -77,6 +77,11 @@ def capital(text: str) -> str:
     return text[:1].upper() + text[1:]
 
 
+def says_nothing(member: str) -> str:
+    """The warning for a member that uses nothing of what is asked about."""
+    return f"{country_name(member)}: no use of these minerals is modelled there, so its loss of 0 says nothing."
+
+
 def inside(label: str) -> str:
     """A label inside a sentence: no capital at its head, unless it is a symbol such as NdPr or Dy.
 

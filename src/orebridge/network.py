@@ -170,6 +170,20 @@ class SupplyNetwork:
             regions={key: value for key, value in self.regions.items() if key in wanted},
         )
 
+    @property
+    def unseen(self) -> tuple[str, ...]:
+        """Members of which no use and no site stands here: a loss of theirs would come out as nothing."""
+        seen = set(self.demands["country"]) | set(self.sites["country"])
+        return tuple(member for member in self.members if member not in seen)
+
+    def refuse_unseen(self) -> None:
+        """Raise UnknownLabel for a member of which nothing is known here."""
+        if self.unseen:
+            raise UnknownLabel(
+                f"member {self.unseen[0]}: no use and no site of it stands in the tables, so its loss is unknown, not zero. "
+                "Leave it out, or add its demand in tables of your own (--data)."
+            )
+
     def components(self) -> npt.NDArray[np.int64]:
         """Component number of each node: nodes that no activity or route links have different numbers."""
         n = len(self.nodes)

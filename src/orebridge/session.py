@@ -17,7 +17,7 @@ from orebridge.delivery.decisive import Hinges, hinges_of
 from orebridge.delivery.limits import restrict_to
 from orebridge.delivery.modes import ChainWays, four_ways, news_of, rolled_ways
 from orebridge.errors import NetworkError, ShockError, UnknownLabel
-from orebridge.labels import and_list, calendar_month, country_name, in_words
+from orebridge.labels import and_list, calendar_month, in_words, says_nothing
 from orebridge.network import SupplyNetwork
 from orebridge.results import WAYS, Plan, joined
 from orebridge.schema import network_tables
@@ -119,7 +119,7 @@ def respond(
         raise UnknownLabel("--for names no country; state at least one ally, for example --for USA,JPN.")
     note("building the supply network")
     network = build_network(world, alliance)
-    _known_members(network, alliance)
+    network.refuse_unseen()
     _reachable_uses(network)
     effects = effects_of(loaded, network, months, start, as_dated)
     beliefs = beliefs_of(loaded, network, months, start, as_dated) if foresight == "declared" else []
@@ -159,17 +159,6 @@ def respond(
         warnings=(*effects.notes, *_warnings(network, parts, loaded, hinges), *_new_suppliers(todo)), foresight=known,
         binding=found.binding, remedies=found.remedies, hinge_chains=found.chains,
     )  # fmt: skip
-
-
-def _known_members(network: SupplyNetwork, alliance: tuple[str, ...]) -> None:
-    """Refuse a member of which no table says anything: its loss would come out as nothing."""
-    own = set(network.demands["country"]) | set(network.sites["country"])
-    for member in alliance:
-        if member not in own:
-            raise UnknownLabel(
-                f"member {member}: no use and no site of it stands in the tables, so its loss is unknown, not zero. "
-                "Leave it out, or add its demand in tables of your own (--data)."
-            )
 
 
 def _reachable_uses(network: SupplyNetwork) -> None:
@@ -228,9 +217,7 @@ def _warnings(network: SupplyNetwork, parts: list[ChainWays], shocks: Sequence[S
     used = network.demands[network.demands["chain"].isin(chains)]
     for member in network.members:
         if member not in set(used["country"]):
-            text.append(
-                f"{country_name(member)}: no use of these minerals is modelled there, so its loss of 0 says nothing."
-            )
+            text.append(says_nothing(member))
     moved = own[(own["change_share"].abs() > 0.25) & (own["change"].abs() > 0.01 * own["used"].max())]
     if len(moved):
         text.append(

@@ -11,6 +11,7 @@ import pytest
 from orebridge.delivery import decisive
 from orebridge.delivery.hinges import COLUMNS, stock_curve
 from orebridge.delivery.limits import restrict_to
+from orebridge.delivery.modes import four_ways
 from orebridge.session import respond
 
 
@@ -57,16 +58,16 @@ def test_an_assumption_of_several_chains_is_moved_in_all_of_them() -> None:
     assert list(found["assumption"]) == ["days", "theta", "ramp", "theta"]
 
 
-def test_the_stock_curve_of_an_answer_is_the_sum_over_its_chains(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(decisive.decisive, "__defaults__", (1.0,))
-    answer = respond(["china-gallium-germanium-ban"], months=4)
-    assert set(answer.hinge_chains) == {"gallium", "germanium"}
-    single = [
-        stock_curve(part, restrict_to(answer.effects, part), 4, ("unaided", "alone", "joint"))
-        for part in (answer.network.subset([chain]) for chain in answer.hinge_chains)
-    ]
+def test_curve_and_tornado_are_sums_over_chains() -> None:
+    answer = respond(["china-gallium-germanium-ban"], months=4, hinges=False)
+    parts = [answer.network.subset([chain]) for chain in ("gallium", "germanium")]
+    ways = [four_ways(part, answer.effects, 4, ("alone", "joint")) for part in parts]
+    found = decisive.hinges_of(answer.network, answer.effects, 4, ways, "joint", None, "2026-12", 2, share=1.0)
+    assert set(found.chains) == {"gallium", "germanium"}
+    single = [stock_curve(part, restrict_to(answer.effects, part), 4, ("unaided", "alone", "joint")) for part in parts]
     total = single[0]["loss_usd"] + single[1]["loss_usd"]
-    assert list(answer.curve["loss_usd"]) == pytest.approx(list(total), rel=1e-9, abs=1.0)
-    stated = answer.swings["stated"]
+    assert list(found.curve["loss_usd"]) == pytest.approx(list(total), rel=1e-9, abs=1.0)
+    assert float(total.max()) > 0
+    stated = found.swings["stated"]
     assert stated.max() - stated.min() <= 1.0
-    assert (answer.remedies["saves_share"] <= 1.0).all()
+    assert (found.remedies["saves_share"] <= 1.0).all()

@@ -13,7 +13,8 @@ from orebridge.charts import ensemble as charts
 from orebridge.cli import main
 from orebridge.ensemble import simulate
 from orebridge.ensemble.draws import draw
-from orebridge.reports.ensemble import lines_of, page, section
+from orebridge.reports.ensemble import page, section
+from orebridge.reports.section import lines_of
 from orebridge.shocks import parse_shock
 from orebridge.world import load_world
 

@@ -19,6 +19,7 @@ from orebridge.reports.vulnerabilities import page, section, write_vulnerabiliti
 from orebridge.vulnerabilities.assess import vulnerabilities
 from orebridge.vulnerabilities.columns import COLUMNS, TABLES
 from orebridge.vulnerabilities.result import Vulnerabilities, schema
+from orebridge.vulnerabilities.verb import redteam
 
 ROOT = Path(__file__).parents[2]
 
@@ -166,3 +167,15 @@ def test_hits_that_last_to_the_end_of_the_months_followed_are_warned_of(gallium:
     assert not any("Losses are followed to month" in text for text in section(gallium).warnings)
     whole = replace(gallium, length=12)
     assert "Losses are followed to month 12 only" in section(whole).warnings[0]
+
+
+def test_members_that_use_nothing_are_refused_or_warned_of() -> None:
+    """A loss of 0 of a country without use is no answer: alone it is refused, beside others it is said."""
+    with pytest.raises(UnknownLabel, match=r"member NZL: no use and no site .* unknown, not zero"):
+        vulnerabilities(["gallium"], ["NZL"], months=6, length=3)
+    found = vulnerabilities(["gallium"], ["JPN", "NZL"], months=6, length=3, plan_survival=False)
+    assert (
+        found.warnings[0] == "New Zealand: no use of these minerals is modelled there, so its loss of 0 says nothing."
+    )
+    with pytest.raises(UnknownLabel, match="member NZL"):
+        redteam(["gallium"], ["NZL"], months=6, length=3, hits=1, fixes=0)

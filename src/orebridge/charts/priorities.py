@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from orebridge.charts.style import FAINT, GRID, INK, dress, empty, safe
+from orebridge.charts.style import FAINT, GRID, INK, blank, dress, empty, safe
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -25,12 +25,11 @@ def risk_against_importance(result: Priorities, shown: int = 14) -> go.Figure:
     Importance is of the EU's economy: nobody prints it for others. The dotted lines are the EU's thresholds. Named are the
     minerals that are critical for somebody and the riskiest.
     """
-    import plotly.graph_objects as go
 
     rankings = [r for r in result.rankings if "eu2023" in r.scores]
     if not rankings or all(r.scores["eu2023"]["score"].isna().all() for r in rankings):
         return empty("The EU method was left out, or has no score for these economies.")
-    figure = go.Figure()
+    figure = blank()
     top = 0.0
     for k, ranking in enumerate(rankings):
         rows = _with_labels(ranking, "eu2023").dropna(subset=["score", "eu_ei"])
@@ -66,14 +65,13 @@ def rank_flow(result: Priorities, shown: int = 10) -> go.Figure:
     The position is the rank among the minerals that the method scores, stretched to the same length for all; a gap means
     that the method has no score.
     """
-    import plotly.graph_objects as go
 
     ranking = result.rankings[-1]
     methods = [m for m in ranking.methods if ranking.scores[m.name]["rank"].notna().sum() > 1]
     table = ranking.table[ranking.table["rank"].notna()]
     if not methods or table.empty:
         return empty("No method has a score to rank by.")
-    figure = go.Figure()
+    figure = blank()
     titles = ["all methods", *(_short(m.title) for m in methods)]
     for k, row in enumerate(table.head(shown).to_dict("records")):
         places, words = [1 - float(row["score"])], [f"{row['rank']:.0f}"]
@@ -142,7 +140,7 @@ def heat_map(result: Priorities, shown: int = 22) -> go.Figure:
             texts.append([f"{r:g}" if np.isfinite(r) else "" for r in ranks])
     values = np.array(places).T
     names = [safe(label) for label in table["label"]]
-    figure = go.Figure(
+    figure = blank().add_trace(
         go.Heatmap(
             z=values, x=[[safe(a) for a, _ in columns], [safe(b) for _, b in columns]], y=names, text=np.array(texts).T,
             texttemplate="%{text}", textfont={"size": 11}, colorscale=[[0, "#f5f2ea"], [0.5, "#e8a860"], [1, "#7a1f1f"]], zmin=0, zmax=1,

@@ -70,13 +70,14 @@ def hinges_of(
     start: str,
     workers: int,
     note: Note = lambda _: None,
+    share: float = SHARE,
 ) -> Hinges:
     """Stock curve, tornado, limits, remedies and marginal values over the decisive chains of `parts`.
 
     `network` is the whole one before origin classes are split; `best` the way the plan follows; `parts` know the whole
-    shock from month 1, as the sweeps do.
+    shock from month 1, as the sweeps do; `share` as in `decisive`.
     """
-    chains = decisive(parts)
+    chains = decisive(parts, share)
     ways = tuple(dict.fromkeys(("unaided", "alone", best)))
     lost = {part.network.chains[0]: part.plans[best].loss_usd() for part in parts}
     known = {chain: usd for chain, usd in lost.items() if not isnan(usd)}  # shares are of what is known

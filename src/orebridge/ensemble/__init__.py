@@ -96,13 +96,7 @@ def setting_of(
         raise UnknownLabel("name at least one member (--for USA,JPN).")
     world = world or load_world(tables=network_tables() | DRAW_TABLES)
     network = build_network(world, alliance)
-    known = set(network.demands["country"]) | set(network.sites["country"])
-    for member in alliance:
-        if member not in known:
-            raise UnknownLabel(
-                f"member {member}: no use and no site of it stands in the tables, so its loss is unknown, not zero. "
-                "Leave it out, or add its demand in tables of your own (--data)."
-            )
+    network.refuse_unseen()
     hazards = hazards_of(world, network, chains)
     if (network.demands["unmet0"] > 0).any():
         raise UnknownLabel(

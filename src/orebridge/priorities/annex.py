@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from orebridge.charts.style import look
 from orebridge.labels import and_list, capital
 from orebridge.priorities.page import FIGURES, tables
 from orebridge.priorities.ranking import TOP, Ranking
@@ -17,7 +16,7 @@ from orebridge.priorities.words import SHORT, _rank
 from orebridge.reports.annex import LOSSES, Annex, Cell, Table
 
 if TYPE_CHECKING:
-    import plotly.graph_objects as go
+    pass
 
 SHOWN = 12
 
@@ -26,18 +25,12 @@ def annex(result: Priorities, chains: Sequence[str]) -> Annex:
     """The annex of `orebridge priorities`, with the minerals of these chains in front."""
     chain = result.inputs.minerals.set_index("mineral")["chain"]
     own = {str(mineral) for mineral in chain.index[chain.isin(list(chains))]}
-    pictures = tuple((name, _caption(draw.__doc__), _dressed(draw(result))) for name, _, draw in FIGURES)
+    pictures = tuple((name, _caption(draw.__doc__), draw(result)) for name, _, draw in FIGURES)
     parts = tuple(_table(ranking, own) for ranking in reversed(result.rankings))
     return Annex(
         "priorities", f"Where these minerals stand among all, {result.inputs.year}", tuple(_words(result, own)), pictures, parts,
         _cautions(result), tables(result), {"priorities.json": result.to_dict()}, dict.fromkeys(("risk", "flow", "heat"), "computed"), 1,
     )  # fmt: skip
-
-
-def _dressed(figure: go.Figure) -> go.Figure:
-    """The figure in the look of the brief."""
-    figure.update_layout(template=look())
-    return figure
 
 
 def _caption(doc: str | None) -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 
 from orebridge.charts.priorities import heat_map, rank_flow, risk_against_importance
-from orebridge.charts.style import CLOSED, QUIET, look, safe
+from orebridge.charts.style import CLOSED, QUIET, safe
 from orebridge.priorities.verb import Priorities
 from orebridge.priorities.words import lines_of
 
@@ -28,7 +28,7 @@ def section(result: Priorities) -> str:
     """The three figures and what they show as one HTML section, for a page that already holds plotly.js."""
     parts = ['<section id="priorities"><h2>Priority minerals</h2>']
     for name, title, draw in FIGURES:
-        figure = draw(result).update_layout(template=look()).to_json().replace("<", "\\u003c").replace("&", "\\u0026")
+        figure = draw(result).to_json().replace("<", "\\u003c").replace("&", "\\u0026")
         note = safe((draw.__doc__ or "").split("\n\n")[0].replace("\n    ", " "))
         parts.append(
             f'<h3>{safe(title)}</h3><p class="note">{note}</p><div id="priorities-{name}"></div><script>'

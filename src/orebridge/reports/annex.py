@@ -18,9 +18,9 @@ import pandas as pd
 
 from orebridge.labels import Labels, country_name
 from orebridge.provenance import weakest
-from orebridge.reports.ensemble import Section
-from orebridge.reports.ensemble import Table as PlainTable
 from orebridge.reports.ensemble import section as ensemble_section
+from orebridge.reports.section import Section
+from orebridge.reports.section import Table as PlainTable
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go

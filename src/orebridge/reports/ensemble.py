@@ -2,51 +2,26 @@
 
 from __future__ import annotations
 
-import html
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from textwrap import wrap
 from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from orebridge.charts.style import CLOSED, QUIET
 from orebridge.labels import and_list, country_name, in_words
 from orebridge.reports.content import money, percent, tonnes
+from orebridge.reports.section import Section, Table, print_lines
+from orebridge.reports.section import page as section_page
 
 if TYPE_CHECKING:
-    import plotly.graph_objects as go
     from rich.console import Console
 
     from orebridge.ensemble.result import Ensemble
 
 MOST_CHAINS, MOST_PRODUCTS, MOST_DRIVERS = 14, 8, 6
-WIDEST = 100
 #: Swings within so many standard errors are noise and not told.
 SURE = 2.0
 PLANS = {"alone": "each planning alone", "joint": "with one joint plan"}
-
-
-@dataclass(frozen=True)
-class Table:
-    """A titled table of words; the first column is text, the others are figures unless named in `left`."""
-
-    title: str
-    columns: tuple[str, ...]
-    rows: tuple[tuple[str, ...], ...]
-    left: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class Section:
-    """What a brief shows of an ensemble: a title, sentences, tables, figures by name with captions, warnings."""
-
-    title: str
-    words: tuple[str, ...]
-    tables: tuple[Table, ...]
-    figures: tuple[tuple[str, str, Callable[[], go.Figure]], ...]
-    warnings: tuple[str, ...]
 
 
 def section(ensemble: Ensemble) -> Section:
@@ -72,26 +47,7 @@ def section(ensemble: Ensemble) -> Section:
 
 def print_ensemble(ensemble: Ensemble, console: Console) -> None:
     """Print the summary."""
-    from rich.text import Text
-
-    for line in lines_of(section(ensemble)):
-        # A label from a table must not steer the terminal.
-        console.print(Text("".join(c for c in line if c.isprintable())), soft_wrap=True)
-
-
-def lines_of(part: Section, width: int = WIDEST) -> list[str]:
-    """The section as plain lines."""
-    lines = [part.title, ""]
-    for sentence in part.words:
-        lines += wrap(sentence, width, break_on_hyphens=False)
-    for table in part.tables:
-        if table.rows:
-            lines += ["", table.title, *_plain(table)]
-    if part.warnings:
-        lines += ["", "Before you quote a number"]
-        for text in part.warnings:
-            lines += wrap(text, width, initial_indent="- ", subsequent_indent="  ", break_on_hyphens=False)
-    return lines
+    print_lines(section(ensemble), console)
 
 
 def write_ensemble(ensemble: Ensemble, folder: Path) -> list[Path]:
@@ -110,35 +66,8 @@ def write_ensemble(ensemble: Ensemble, folder: Path) -> list[Path]:
 
 def page(ensemble: Ensemble) -> str:
     """The section as a page that opens without a network."""
-    import plotly.io
-    import plotly.offline
-
-    part = section(ensemble)
-    body = [f"<h1>{html.escape(part.title)}</h1>", *(f"<p>{html.escape(text)}</p>" for text in part.words)]
-    for name, caption, make in part.figures:
-        plot = plotly.io.to_html(make(), full_html=False, include_plotlyjs=False, div_id=name, config=QUIET)
-        body.append(f"<figure>{plot}<figcaption>{html.escape(caption)}</figcaption></figure>")
-    for table in part.tables:
-        if table.rows:
-            body.append(f"<h2>{html.escape(table.title)}</h2>{html_table(table)}")
-    body.append("<h2>Before you quote a number</h2><ul>")
-    body += [f"<li>{html.escape(text)}</li>" for text in part.warnings]
     made = ", ".join(f"{name} {value}" for name, value in ensemble.identity.items())
-    body.append(
-        f"</ul><p class='note'>Made with: {html.escape(made)}. Every figure behind the draws: distributions.csv.</p>"
-    )
-    return (
-        f"<!doctype html><html lang='en'><head><meta charset='utf-8'>{CLOSED}<title>{html.escape(part.title)} – Orebridge</title>"
-        f"<style>{STYLE}</style><script>{plotly.offline.get_plotlyjs()}</script></head><body>{''.join(body)}</body></html>"
-    )
-
-
-STYLE = (
-    "body{font-family:system-ui,'Segoe UI',Roboto,Arial,sans-serif;color:#1c2430;max-width:60rem;margin:2rem auto;"
-    "padding:0 1rem;line-height:1.45}table{border-collapse:collapse;font-size:.92rem;margin:.5rem 0}"
-    "th,td{padding:.25rem .7rem;border-bottom:1px solid #e3e7ee;text-align:right}.l{text-align:left}"
-    "figure{margin:1.2rem 0}figcaption,.note{color:#667085;font-size:.88rem}h2{margin-top:1.8rem;font-size:1.15rem}"
-)
+    return section_page(section(ensemble), f"Made with: {made}. Every figure behind the draws: distributions.csv.")
 
 
 # --- words -------------------------------------------------------------------------------------------------------------
@@ -224,28 +153,3 @@ def _hangs(hangs: pd.DataFrame) -> Table:
     )  # fmt: skip
     columns = ("assumption and its range", "at low", "at high", "± s.e.", "runs behind it", "known")
     return Table("What the expected loss hangs on, million USD", columns, cells, ("known",))
-
-
-# --- layout ------------------------------------------------------------------------------------------------------------
-def _plain(table: Table) -> list[str]:
-    widths = [max(len(cell) for cell in column) for column in zip(table.columns, *table.rows, strict=True)]
-
-    def line(cells: Sequence[str]) -> str:
-        parts = [
-            cell.ljust(width) if k == 0 or table.columns[k] in table.left else cell.rjust(width)
-            for k, (cell, width) in enumerate(zip(cells, widths, strict=True))
-        ]
-        return "  ".join(parts).rstrip()
-
-    return [line(table.columns), "-" * (sum(widths) + 2 * (len(widths) - 1)), *(line(row) for row in table.rows)]
-
-
-def html_table(table: Table) -> str:
-    def cells(row: Sequence[str], tag: str) -> str:
-        return "".join(
-            f"<{tag}{' class=l' if k == 0 or table.columns[k] in table.left else ''}>{html.escape(cell)}</{tag}>"
-            for k, cell in enumerate(row)
-        )
-
-    body = "".join(f"<tr>{cells(row, 'td')}</tr>" for row in table.rows)
-    return f"<table><thead><tr>{cells(table.columns, 'th')}</tr></thead><tbody>{body}</tbody></table>"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 import json
 from collections.abc import Hashable, Mapping
 from functools import partial
@@ -11,10 +10,10 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from orebridge.charts.style import CLOSED, QUIET
 from orebridge.labels import Labels, and_list, country_name, in_words, inside
 from orebridge.reports.content import money, percent, tonnes
-from orebridge.reports.ensemble import STYLE, Section, Table, html_table, lines_of
+from orebridge.reports.section import Section, Table, print_lines
+from orebridge.reports.section import page as section_page
 from orebridge.shocks import AFTERMATH
 
 if TYPE_CHECKING:
@@ -111,11 +110,7 @@ def traced(found: Vulnerabilities, most: int = TRACED) -> list[tuple[str, str, s
 
 def print_vulnerabilities(found: Vulnerabilities, console: Console) -> None:
     """Print the summary."""
-    from rich.text import Text
-
-    for line in lines_of(section(found)):
-        # A label from a table must not steer the terminal.
-        console.print(Text("".join(c for c in line if c.isprintable())), soft_wrap=True)
+    print_lines(section(found), console)
 
 
 def write_vulnerabilities(found: Vulnerabilities, folder: Path) -> list[Path]:
@@ -136,24 +131,7 @@ def write_vulnerabilities(found: Vulnerabilities, folder: Path) -> list[Path]:
 
 def page(found: Vulnerabilities) -> str:
     """The section as a page that opens without a network."""
-    import plotly.io
-    import plotly.offline
-
-    part = section(found)
-    body = [f"<h1>{html.escape(part.title)}</h1>", *(f"<p>{html.escape(text)}</p>" for text in part.words)]
-    for name, caption, make in part.figures:
-        plot = plotly.io.to_html(make(), full_html=False, include_plotlyjs=False, div_id=name, config=QUIET)
-        body.append(f"<figure>{plot}<figcaption>{html.escape(caption)}</figcaption></figure>")
-    body += [f"<h2>{html.escape(t.title)}</h2>{html_table(t)}" for t in part.tables if t.rows]
-    body.append("<h2>Before you quote a number</h2><ul>")
-    body += [f"<li>{html.escape(text)}</li>" for text in part.warnings]
-    body.append(
-        f"</ul><p class='note'>Data {html.escape(found.world.version)}; base year {found.network.base_year}.</p>"
-    )
-    return (
-        f"<!doctype html><html lang='en'><head><meta charset='utf-8'>{CLOSED}<title>{html.escape(part.title)} – Orebridge</title>"
-        f"<style>{STYLE}</style><script>{plotly.offline.get_plotlyjs()}</script></head><body>{''.join(body)}</body></html>"
-    )
+    return section_page(section(found), f"Data {found.world.version}; base year {found.network.base_year}.")
 
 
 # --- words --------------------------------------------------------------------------------------------------------

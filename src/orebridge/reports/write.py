@@ -40,13 +40,9 @@ def check_writable(folder: Path) -> None:
     while not there.exists() and there != there.parent:
         there = there.parent
     if not there.is_dir():
-        raise OutputError(
-            f"could not write to {folder}: {there} is a file, not a folder. Choose another folder."
-        )
+        raise OutputError(f"could not write to {folder}: {there} is a file, not a folder. Choose another folder.")
     if not os.access(there, os.W_OK | os.X_OK):
-        raise OutputError(
-            f"could not write to {folder}: no permission to write in {there}. Choose another folder."
-        )
+        raise OutputError(f"could not write to {folder}: no permission to write in {there}. Choose another folder.")
 
 
 def write_all(response: Response, folder: Path, annexes: Sequence[Annex] = ()) -> list[Path]:

@@ -107,6 +107,8 @@ def vulnerabilities(
     chains = list(dict.fromkeys(scope_of(world, name).chain for name in names)) or None
     note("building the supply network")
     network = build_network(world, tuple(dict.fromkeys(members)), chains)
+    if set(network.unseen) == set(network.members):
+        network.refuse_unseen()
     wanted = Wanted(months, length, way, tuple(kinds), tuple(only), pairs, plan_survival, route_pairs)
     parts = [network.subset([chain]) for chain in network.chains]
     _check_names(network, wanted)

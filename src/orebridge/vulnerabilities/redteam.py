@@ -23,6 +23,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from orebridge.errors import ShockError
+from orebridge.labels import says_nothing
 from orebridge.network import SupplyNetwork
 from orebridge.vulnerabilities.attack import Chain, Found, Kinds, Rules, Search
 from orebridge.vulnerabilities.hits import KINDS, Hit, hits_of
@@ -235,7 +236,8 @@ class Team:
         """The worst sets of 1, 2, ... hits of the budget, over all chains or some; `seconds` bounds the whole search."""
         wanted = set(self.network.chains if chains is None else chains)
         own = [chain for chain in self.chains if chain.pricer.chain in wanted]
-        until, notes = time.monotonic() + seconds, []
+        used = set(self.network.demands["country"])
+        until, notes = time.monotonic() + seconds, [says_nothing(m) for m in self.network.members if m not in used]
         search = Search(own, self.budget.quotas, self.budget.passages, self.rules)
         total = _sets(search, self.budget.hits)
         most = len(total) - 1

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from orebridge.labels import Labels, country_name, in_words
+from orebridge.labels import Labels, country_name, in_words, says_nothing
 from orebridge.vulnerabilities.columns import TABLES, table_schema
 from orebridge.vulnerabilities.hits import JOINT
 
@@ -69,7 +69,8 @@ class Vulnerabilities:
     def warnings(self) -> tuple[str, ...]:
         """What a reader must know before quoting a figure."""
         adjustments = self.network.adjustments
-        found = []
+        used = set(self.network.demands["country"])
+        found = [says_nothing(member) for member in self.members if member not in used]
         if len(adjustments):
             weak = float(adjustments["confidence"].isin(WEAK).mean())
             found.append(

@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 
 from orebridge.build import build_network
-from orebridge.errors import ShockError, UnknownLabel
+from orebridge.errors import ShockError
 from orebridge.labels import Labels
 from orebridge.schema import FIX_TABLES, network_tables
 from orebridge.stories.scope import scope_of
@@ -85,10 +85,8 @@ def redteam(
     alliance = tuple(dict.fromkeys(members))
     note("building the supply network")
     network = build_network(world, alliance, chains)
-    used = set(network.demands["country"])
-    for member in alliance:
-        if member not in used:
-            raise UnknownLabel(f"member {member}: no use of it stands in the tables of these chains; leave it out.")
+    if set(network.unseen) == set(alliance):
+        network.refuse_unseen()
     team = Team(network, allowed, months, length, way, abroad=abroad, most_sets=sets, note=note)
     red = team.answer(fixes, math.inf if minutes is None else 60.0 * minutes, note)
     costs = FixCosts.of(world)
