@@ -95,9 +95,7 @@ def note(figure: go.Figure, text: str, x: float, y: float = 1.0, **place: Any) -
 
 def empty(message: str, height: int = 120) -> go.Figure:
     """A figure that says why there is nothing to show."""
-    import plotly.graph_objects as go
-
-    figure = go.Figure()
+    figure = blank()
     figure.add_annotation(
         text=safe(message), showarrow=False, x=0.5, y=0.5, xref="paper", yref="paper", font={"color": FAINT}
     )

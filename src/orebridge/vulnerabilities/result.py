@@ -82,7 +82,7 @@ class Vulnerabilities:
         found += [
             "Stocks are assumed days of use where no holding is published; they decide most times to survive.",
             "Values of lost output are assumptions with a wide range: ranks and tonnes are firmer than dollars.",
-            "A plan knows the length of a hit from the first month: with a plan is an upper limit of what planning can do.",
+            "A plan knows the length of a hit from the first month: losses with a plan are the least that planning could reach.",
         ]
         table = self.tables["contingencies"]
         lumps = int((table["lump"] & (table["kind"] == "facility")).sum())

@@ -10,7 +10,7 @@ in a straight line from zero (until something else binds), so two lengths that a
 Example: stock 12 t, use 10 t a month, of which 6 t still come: 4 t a month are missing, so TTS is 12 / 4 = 3.0 months.
 
 Two cases: *unaided* (nobody reacts; own stock goes first) and *planned* (the best plan of the members, made at once and
-with the length known: it is an upper limit of what a plan can do). The time until a shortage is felt is longer: what is
+with the length known: no plan could last longer). The time until a shortage is felt is longer: what is
 under way still arrives. Time to recover (TTR) is the `recover` limit of the kind of process (limits.csv: low, value,
 high; assumed by kind, nobody publishes it by plant).
 
