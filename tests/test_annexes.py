@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,7 +14,6 @@ import pytest
 import answers
 from orebridge import annexes as made
 from orebridge.annexes import TITLES, annexes, chosen
-from orebridge.cli import main
 from orebridge.errors import NetworkError, OrebridgeError, OutputError, UnknownLabel
 from orebridge.reports import write
 from orebridge.reports.annex import Annex, Cell, Table
@@ -23,6 +21,7 @@ from orebridge.reports.brief import render
 from orebridge.reports.plan_json import schema
 from test_charts import HOSTILE
 from test_reports import Page
+from typed import run
 
 ROOT = Path(__file__).parent
 BAN = """
@@ -36,17 +35,6 @@ commodities = ["gallium/wafer"]
 months = 3
 leak = 0.0
 """
-
-
-def run(*arguments: object) -> int:
-    """Exit code of the command as typed."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sys, "argv", ["orebridge", *map(str, arguments)])
-        try:
-            main()
-        except SystemExit as stop:
-            return int(stop.code or 0)
-    return 0
 
 
 @pytest.fixture(scope="module")

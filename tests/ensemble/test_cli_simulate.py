@@ -2,7 +2,6 @@
 
 import json
 import math
-import sys
 from dataclasses import replace
 
 import pytest
@@ -10,13 +9,13 @@ import pytest
 from ensemble.worlds import hazardous
 from mini import FILES
 from orebridge.charts import ensemble as charts
-from orebridge.cli import main
 from orebridge.ensemble import simulate
 from orebridge.ensemble.draws import draw
 from orebridge.reports.ensemble import page, section
 from orebridge.reports.section import lines_of
 from orebridge.shocks import parse_shock
 from orebridge.world import load_world
+from typed import told
 
 
 @pytest.fixture(scope="module")
@@ -29,19 +28,8 @@ def found(folder):
     return simulate(24, 1, months=12, world=load_world(folder))
 
 
-def run(monkeypatch, capsys, *options: str) -> tuple[int, str, str]:
-    monkeypatch.setattr(sys, "argv", ["orebridge", "simulate", *options])
-    code = 0
-    try:
-        main()
-    except SystemExit as stop:
-        code = int(stop.code or 0)
-    said = capsys.readouterr()
-    return code, said.out, said.err
-
-
-def test_json_is_pure_and_adds_up(folder, monkeypatch, capsys, found):
-    code, out, _ = run(monkeypatch, capsys, "--runs", "24", "--months", "12", "--world", str(folder), "--json")
+def test_json_is_pure_and_adds_up(folder, capsys, found):
+    code, out, _ = told(capsys, "simulate", "--runs", "24", "--months", "12", "--world", str(folder), "--json")
     answer = json.loads(out)
     assert code == 0
     assert answer == json.loads(json.dumps(found.to_dict()))
@@ -55,10 +43,10 @@ def test_json_is_pure_and_adds_up(folder, monkeypatch, capsys, found):
     assert all(row["source"] for row in answer["distributions"])
 
 
-def test_words_and_files(folder, monkeypatch, capsys, tmp_path):
+def test_words_and_files(folder, capsys, tmp_path):
     out = tmp_path / "out"
     options = ("--runs", "24", "--months", "12", "--world", str(folder), "--out", str(out))
-    code, said, _ = run(monkeypatch, capsys, *options)
+    code, said, _ = told(capsys, "simulate", *options)
     assert code == 0
     for words in (
         "What may be lost over 12 months",
@@ -76,9 +64,9 @@ def test_words_and_files(folder, monkeypatch, capsys, tmp_path):
     assert json.loads((out / "ensemble.json").read_text(encoding="utf-8"))["runs"] == 24
 
 
-def test_show_prints_what_happens_as_shock_files(folder, monkeypatch, capsys, found):
+def test_show_prints_what_happens_as_shock_files(folder, capsys, found):
     busy = next(n for n in range(24) if draw(found.setting.hazards, 1, n, 12).shocks)
-    code, out, _ = run(monkeypatch, capsys, "--show", str(busy), "--months", "12", "--world", str(folder))
+    code, out, _ = told(capsys, "simulate", "--show", str(busy), "--months", "12", "--world", str(folder))
     assert code == 0
     parts = out.split("# ")[1:]
     shocks = [parse_shock(part.split("\n", 1)[1], part.split("\n", 1)[0]) for part in parts]
@@ -95,8 +83,8 @@ def test_show_prints_what_happens_as_shock_files(folder, monkeypatch, capsys, fo
         (("--chains", "tin"), 4, "no chain 'tin'"),
     ],
 )
-def test_wrong_use_is_one_message_and_an_exit_code(folder, monkeypatch, capsys, options, code, words):
-    got, out, err = run(monkeypatch, capsys, "--months", "12", "--world", str(folder), *options)
+def test_wrong_use_is_one_message_and_an_exit_code(folder, capsys, options, code, words):
+    got, out, err = told(capsys, "simulate", "--months", "12", "--world", str(folder), *options)
     assert got == code
     assert words in err
     assert out == ""
@@ -104,14 +92,14 @@ def test_wrong_use_is_one_message_and_an_exit_code(folder, monkeypatch, capsys, 
 
 def test_another_store_is_exit_code_8_and_no_cluster_9(folder, monkeypatch, capsys, tmp_path):
     options = ("--runs", "4", "--months", "12", "--world", str(folder), "--store", str(tmp_path / "s"), "--json")
-    assert run(monkeypatch, capsys, *options)[0] == 0
-    code, out, err = run(monkeypatch, capsys, *options, "--seed", "2")
+    assert told(capsys, "simulate", *options)[0] == 0
+    code, out, err = told(capsys, "simulate", *options, "--seed", "2")
     assert (code, out) == (8, "")
     assert "seed (--seed): 1 in the store, 2 now" in err
     from orebridge.ensemble import spread
 
     monkeypatch.setattr(spread, "ANSWER", 0.5)
-    code, out, err = run(monkeypatch, capsys, *options[2:], "--runs", "8", "--scheduler", "tcp://127.0.0.1:1")
+    code, out, err = told(capsys, "simulate", *options[2:], "--runs", "8", "--scheduler", "tcp://127.0.0.1:1")
     assert (code, out) == (9, "")
     assert err.startswith("orebridge: no cluster answers at tcp://127.0.0.1:1")
 

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
 
 import pytest
 
+import typed
 from orebridge.charts.priorities import heat_map, rank_flow, risk_against_importance
-from orebridge.cli import main
 from orebridge.errors import OutputError, UnknownLabel
 from orebridge.priorities.failures import single_points
 from orebridge.priorities.page import section, write
@@ -23,13 +22,8 @@ def result() -> Priorities:
     return priorities(("USA", "JPN"), world=world(), inputs=inputs(), draws=20, flip=("germanium", "niobium"))
 
 
-def run(monkeypatch: pytest.MonkeyPatch, *words: str) -> int:
-    monkeypatch.setattr(sys, "argv", ["orebridge", "priorities", "--draws", "5", *words])
-    try:
-        main()
-    except SystemExit as stop:
-        return int(stop.code or 0)
-    return 0
+def run(*words: str) -> int:
+    return typed.run("priorities", "--draws", 5, *words)
 
 
 def test_words_fit_a_hundred_columns_and_say_the_main_things(result: Priorities) -> None:
@@ -133,21 +127,21 @@ def test_weights_from_files(tmp_path: Path) -> None:
             read_weights(path)
 
 
-def test_command(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
-    assert run(monkeypatch, "--json", "--for", "usa", "--method", "hhi", "--method", "yale") == 0
+def test_command(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    assert run("--json", "--for", "usa", "--method", "hhi", "--method", "yale") == 0
     assert [m["name"] for m in json.loads(capsys.readouterr().out)["methods"]] == ["hhi", "yale"]
-    assert run(monkeypatch, "--as-one", "--out", str(tmp_path / "answer")) == 0
+    assert run("--as-one", "--out", str(tmp_path / "answer")) == 0
     captured = capsys.readouterr()
     assert "as one economy" in captured.out and "priorities.html" in captured.err
 
 
 def test_methods_that_score_nothing_are_an_answer_and_not_a_crash(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
-    assert run(monkeypatch, "--for", "JPN", "--method", "usgs2021", "--out", str(tmp_path / "out")) == 0
+    assert run("--for", "JPN", "--method", "usgs2021", "--out", str(tmp_path / "out")) == 0
     text = " ".join(capsys.readouterr().out.split())
     assert "No mineral has a score under these methods" in text and "assessed for the United States only" in text
-    assert run(monkeypatch, "--for", "JPN", "--method", "hhi", "--method", "yale") == 0
+    assert run("--for", "JPN", "--method", "hhi", "--method", "yale") == 0
     text = " ".join(capsys.readouterr().out.split())
     assert "between HHI (concentration of output) and Yale" in text and "They differ most on" not in text
 
@@ -157,10 +151,8 @@ def test_methods_that_score_nothing_are_an_answer_and_not_a_crash(
     (("--weights", "no-such-file.toml"), "cannot read"), (("--flip", "gallium"), "two minerals"), (("--flip", "gallium,tinn"), "nearest: tin"),
     (("--draws", "0"), "draws must be"), (("--world", "no-such-folder"), "no such folder"),
 ])  # fmt: skip
-def test_wrong_use_is_one_message(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], words: tuple[str, ...], said: str
-) -> None:
-    assert run(monkeypatch, *words) in (2, 3, 4)
+def test_wrong_use_is_one_message(capsys: pytest.CaptureFixture[str], words: tuple[str, ...], said: str) -> None:
+    assert run(*words) in (2, 3, 4)
     assert said in capsys.readouterr().err
 
 
@@ -174,7 +166,7 @@ def test_own_rows_replace_bundled_ones_and_are_not_kept(
     )
     (own / "sources.csv").write_text("source,publisher,title\nmine,Us,Our figures\n", encoding="utf-8")
     monkeypatch.setenv("OREBRIDGE_CACHE", str(tmp_path / "cache"))
-    assert run(monkeypatch, "--for", "USA", "--method", "usgs2021", "--json", "--data", str(own)) == 0
+    assert run("--for", "USA", "--method", "usgs2021", "--json", "--data", str(own)) == 0
     rows = json.loads(capsys.readouterr().out)["subjects"][0]["scores"]["usgs2021"]
     assert next(r for r in rows if r["mineral"] == "gallium")["reliance_now"] == pytest.approx(0.1)
     assert not (tmp_path / "cache").exists()

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from orebridge.cli import main
+import typed
 from orebridge.importers import import_source
 from orebridge.priorities.inputs import Inputs, bundled_inputs
 from orebridge.workspace import default_workspace, open_workspace
@@ -20,21 +19,14 @@ from tests.importers.test_answers import COBALT, SCORES, TRADE, small
 from tests.priorities.bundled import world
 
 
-def run(monkeypatch: pytest.MonkeyPatch, *words: str) -> int:
-    monkeypatch.setattr(sys, "argv", ["orebridge", "priorities", "--draws", "5", *words])
-    try:
-        main()
-    except SystemExit as stop:
-        return int(stop.code or 0)
-    return 0
+def run(*words: str) -> int:
+    return typed.run("priorities", "--draws", 5, *words)
 
 
-def test_the_command_ranks_on_what_was_imported(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
-) -> None:
+def test_the_command_ranks_on_what_was_imported(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     """Japan buys 60 t of cobalt from COD (g 0.9) and 40 t from AUS (0.3); output 75 and 25 of 100 t: 0.625 x 0.66."""
     where = small(tmp_path, TRADE, COBALT, SCORES)
-    assert run(monkeypatch, "--workspace", str(where), "--for", "JPN", "--method", "geopolrisk", "--json") == 0
+    assert run("--workspace", str(where), "--for", "JPN", "--method", "geopolrisk", "--json") == 0
     found = json.loads(capsys.readouterr().out)
     scores = {row["mineral"]: row for row in found["subjects"][0]["scores"]["geopolrisk"]}
     assert scores["cobalt"]["score"] == pytest.approx(0.625 * 0.66)
@@ -62,7 +54,7 @@ def test_the_words_say_what_is_imported_and_what_is_not(
     where = small(tmp_path, TRADE, COBALT, SCORES)
     monkeypatch.setenv("OREBRIDGE_WORKSPACE", str(where))
     assert default_workspace() == where
-    assert run(monkeypatch, "--imported", "--for", "JPN", "--method", "hhi", "--method", "geopolrisk") == 0
+    assert run("--imported", "--for", "JPN", "--method", "hhi", "--method", "geopolrisk") == 0
     text = " ".join(capsys.readouterr().out.split())
     assert f"From the workspace {where}, 2024: output by country: 2 rows (world-mining-data@other 1.0)" in text
     assert "trade: 3 rows (baci@V202601)" in text and "governance of 2023: 2 rows" in text
@@ -71,7 +63,7 @@ def test_the_words_say_what_is_imported_and_what_is_not(
         "results of the EU study of 2024: all of it" in text and "Never imported, so bundled: printed results" in text
     )
     # Without the flag the environment variable changes nothing.
-    assert run(monkeypatch, "--for", "JPN", "--method", "hhi") == 0
+    assert run("--for", "JPN", "--method", "hhi") == 0
     assert "From the workspace" not in capsys.readouterr().out
 
 
@@ -86,12 +78,12 @@ def test_the_year_is_the_newest_imported_or_the_one_asked_for(tmp_path: Path) ->
 
 
 def test_a_workspace_without_output_and_trade_serves_the_bundled_year_only(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     import_source("eu-crm", eu_folder(tmp_path / "eu"), tmp_path / "w.duckdb")
     found = ranking_inputs(tmp_path / "w.duckdb", world=world())
     assert found.year == 2024 and {o.frame for o in found.origins if o.rows} == {"eu", "trade_parameters"}
-    assert run(monkeypatch, "--workspace", str(tmp_path / "w.duckdb"), "--year", "2023") == 4
+    assert run("--workspace", str(tmp_path / "w.duckdb"), "--year", "2023") == 4
     assert "it holds no year of them" in capsys.readouterr().err
 
 
@@ -104,13 +96,13 @@ def test_a_workspace_without_output_and_trade_serves_the_bundled_year_only(
     (("--workspace", "{tmp}/w.duckdb", "--edition", "usgs-mcs"), 4, "holds no 'usgs-mcs'"),
 ])  # fmt: skip
 def test_refusals_name_place_cause_and_repair(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path, words: tuple[str, ...], code: int, said: str
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, words: tuple[str, ...], code: int, said: str
 ) -> None:  # fmt: skip
     small(tmp_path, TRADE, COBALT, SCORES)
     with open_workspace(tmp_path / "empty.duckdb", writing=True):
         pass
     (tmp_path / "text.duckdb").write_text("no database", encoding="utf-8")
-    assert run(monkeypatch, *(word.format(tmp=tmp_path) for word in words)) == code
+    assert run(*(word.format(tmp=tmp_path) for word in words)) == code
     error = " ".join(capsys.readouterr().err.split())
     assert said in error and str(tmp_path) in error and "Traceback" not in error
 
