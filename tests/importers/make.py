@@ -323,6 +323,8 @@ LONG_MCS = (
     'GALLIUM,World Low-Purity Production and Production Capacity,Gallium,World total,Production,"Primary production: rounded",kilograms,2024,"848,000",,Yes,\r\n'
     'VANADIUM,World Mine Production and Reserves,Vanadium,China,Reserves,Reserves,metric tons,2025,"5,800",,Yes,\r\n'
     'CESIUM,World Mine Production and Reserves,Cesium,Other countries,Reserves,Reserves,tons,2025,"<200,000",,Yes,\r\n'
+    'RARE EARTHS,World Mine Production and Reserves,Rare Earths,Brazil,Reserves,Reserves,metric tons,2025,"21,000,000",,Yes,\r\n'
+    'RARE EARTHS,World Mine Production and Reserves,Rare Earths,World total,Reserves,Reserves: rounded,metric tons,2025,">85,000,000",,Yes,\r\n'
     "NIOBIUM (COLUMBIUM),Salient Statistics—United States,Niobium (Columbium),United States,Shipment,Shipments from Government stockpile,metric tons,2021,?1,,Yes,\r\n"
     "TANTALUM,Salient Statistics—United States,Tantalum,United States,Shipment,Shipments from Government stockpile,metric tons,2021,?10,,Yes,\r\n"
     "GALLIUM,Salient Statistics—United States,Gallium,United States,Net import reliance,Net import reliance as a percentage of reported consumption,percent,2024,100,,Yes,\r\n"

@@ -167,6 +167,9 @@ def test_the_long_file_of_2026(tmp_path: Path) -> None:
     assert [r["tonnes"] for r in production(tmp_path / "w.duckdb", "vanadium")] == [5_800_000]
     (caesium,) = production(tmp_path / "w.duckdb", "caesium")
     assert (caesium["tonnes"], caesium["high"], caesium["country"]) == (None, 200_000, "OTH")
+    # The data release holds the first edition of the chapter; version 1.3 prints 11 and more than 75 million.
+    reserves = {r["country"]: (r["tonnes"], r["low"]) for r in production(tmp_path / "w.duckdb", "rare_earths")}
+    assert reserves == {"BRA": (11_000_000, None), "WLD": (None, 75_000_000)}
     frame = statistics(tmp_path / "w.duckdb").set_index(["mineral", "statistic"])
     assert frame.loc[("niobium", "Shipment"), "value"] == -1  # the minus sign the encoding lost
     assert frame.loc[("germanium", "Net import reliance"), "low"] == 0.5
