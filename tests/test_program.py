@@ -243,6 +243,35 @@ def test_tightening_that_does_not_bite_costs_no_solve(monkeypatch, one_engine_pe
     assert p.solve(from_base=True).objective == first.objective
 
 
+def test_loosening_what_has_no_price_costs_no_solve(monkeypatch):
+    p, x, _ = two_plants(need=2.0)  # all from a, whose room of 4 has no price
+    first = p.solve()
+    p.keep_base()
+    solved = []
+    run = parts.Engine._run
+    monkeypatch.setattr(parts.Engine, "_run", lambda self: solved.append(self) or run(self))
+    with p.changed():
+        p.set_bounds(x, upper=[100.0, np.inf])
+        assert p.solve(from_base=True).objective == first.objective == pytest.approx(2.0)
+    assert solved == []
+    with p.changed():
+        p.set_bounds(x.ids[1], lower=1.0)  # b must run, so the base plan breaks a limit: 1 x 1 + 1 x 2
+        assert p.solve(from_base=True).objective == pytest.approx(3.0)
+    assert len(solved) == 1
+
+
+def test_a_priced_limit_that_is_loosened_is_solved():
+    """Binding room with a price: the same plan stays within the looser limit, and is not the best any more."""
+    p, x, _ = two_plants()  # a is full
+    full = p.solve()
+    p.keep_base()
+    assert full.reduced_costs.tolist() == [-1.0, 0.0]
+    with p.changed():
+        p.set_bounds(x.ids[0], upper=20.0)
+        assert p.solve(from_base=True).objective == pytest.approx(6.0)  # all from a
+    assert p.solve(from_base=True).objective == full.objective == pytest.approx(8.0)
+
+
 def test_flows_from_a_base_do_not_depend_on_what_was_solved_before():
     """Two plants of one cost: any split is optimal, and the one reported must not hang on the order of scenarios."""
     rng = np.random.default_rng(1)

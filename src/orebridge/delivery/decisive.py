@@ -10,15 +10,17 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import cached_property
 from math import isnan
 
 import pandas as pd
 
 from orebridge.delivery.hinges import break_even_days, stock_curve, tornado
+from orebridge.delivery.levers import Bench
 from orebridge.delivery.limits import restrict_to
-from orebridge.delivery.marginal import marginal_values
+from orebridge.delivery.marginal import marginal_values, values_at
 from orebridge.delivery.modes import ChainWays
-from orebridge.delivery.remedies import in_short, what_helps
+from orebridge.delivery.remedies import Help, help_at, in_short
 from orebridge.network import SupplyNetwork
 from orebridge.shocks import Effects
 
@@ -40,6 +42,32 @@ class Hinges:
     remedies: pd.DataFrame = field(default_factory=pd.DataFrame)
     marginal: pd.DataFrame = field(default_factory=pd.DataFrame)
     words: str = ""
+
+
+@dataclass(frozen=True)
+class Swept:
+    """One chain that is swept: the network and effects of it alone, and what is lost there."""
+
+    part: SupplyNetwork
+    effects: Effects
+    months: int
+    lost: float
+
+    @cached_property
+    def own(self) -> Effects:
+        """The effects on this chain."""
+        return restrict_to(self.effects, self.part)
+
+    def helped(
+        self, best: str, gains: str, coordination_helps: bool | None, start: str, whole: float
+    ) -> tuple[Help, pd.DataFrame]:
+        """Limits and remedies of the way `best`, and what one more tonne saves in the way `gains`."""
+        bench = Bench(self.part, self.own, self.months, best)
+        if gains == best:  # before the levers move its program on
+            worth = values_at(bench.case, bench.model, bench.solution, self.months, start=start)
+        else:
+            worth = marginal_values(self.part, self.own, self.months, gains, start=start)
+        return help_at(bench, coordination_helps, start, others_usd=whole - self.lost), worth
 
 
 def _name(chain: str) -> str:
@@ -82,19 +110,16 @@ def hinges_of(
     lost = {part.network.chains[0]: part.plans[best].loss_usd() for part in parts}
     known = {chain: usd for chain, usd in lost.items() if not isnan(usd)}  # shares are of what is known
     gains = best if any(usd > 0 for usd in lost.values()) else "alone"
-    with ThreadPoolExecutor(workers) as pool:
-        jobs = []
-        for chain in chains:
-            note(f"what the answer hangs on, what binds, and what would help: {_name(chain)}")
-            part = network.subset([chain])
-            own, others = restrict_to(effects, part), sum(known.values()) - known.get(chain, 0.0)
-            jobs.append((
-                pool.submit(tornado, part, own, months, "alone"),
-                pool.submit(stock_curve, part, own, months, ways),
-                pool.submit(what_helps, part, own, months, best, coordination_helps, start, others_usd=others),
-                pool.submit(marginal_values, part, own, months, gains, start=start),
-            ))  # fmt: skip
-        swings, curves, helps, worths = zip(*([job.result() for job in four] for four in jobs), strict=True)
+    within = max(workers // len(chains), 1)  # one chain shares its work out, several share the workers
+    note(f"what the answer hangs on, what binds, and what would help: {', '.join(map(_name, chains))}")
+    swept = [Swept(network.subset([chain]), effects, months, known.get(chain, 0.0)) for chain in chains]
+    whole = sum(known.values())
+    with ThreadPoolExecutor(workers) as pool:  # what takes longest first, so that none is left to the end alone
+        moved = [pool.submit(tornado, one.part, one.own, months, "alone", workers=within) for one in swept]
+        stocked = [pool.submit(stock_curve, one.part, one.own, months, ways, workers=within) for one in swept]
+        helped = [pool.submit(one.helped, best, gains, coordination_helps, start, whole) for one in swept]
+        swings, curves = [job.result() for job in moved], [job.result() for job in stocked]
+        helps, worths = zip(*(job.result() for job in helped), strict=True)
     curve = _summed(curves)
     limits = _ranked([found.limits for found in helps], "worth_usd", LISTED)
     cures = _ranked([found.remedies for found in helps], "saves_usd", LISTED)

@@ -40,12 +40,13 @@ def stock_curve(
     months: int,
     ways: Sequence[str] = ("unaided", "alone", "joint"),
     note: Note = lambda _: None,
+    workers: int = 2,
 ) -> pd.DataFrame:
     """Loss in USD by days of stock and way (columns `days, way, loss_usd`), for one chain."""
     note(f"loss against days of stock: {', '.join(ways)}")
     cases = [case_of(with_stock_days(network, days), effects, months) for days in STOCK_DAYS]
     made = [partial(_same, case) for case in cases]
-    with ThreadPoolExecutor(2) as pool:
+    with ThreadPoolExecutor(workers) as pool:
         found = list(pool.map(lambda way: losses(made, way, 1, far=True), dict.fromkeys(ways)))
     rows = [
         {"days": days, "way": way, "loss_usd": loss}
@@ -78,7 +79,7 @@ def break_even_days(curve: pd.DataFrame, way: str, share: float = GONE) -> float
 
 
 def tornado(
-    network: SupplyNetwork, effects: Effects, months: int, way: str, note: Note = lambda _: None
+    network: SupplyNetwork, effects: Effects, months: int, way: str, note: Note = lambda _: None, workers: int = 2
 ) -> pd.DataFrame:
     """Loss of `way` with each assumption at its low and high end, the others as stated; widest first, for one chain.
 
@@ -96,7 +97,7 @@ def tornado(
             made += [partial(_reset, split, value, base) for value in (split.low, split.high)]
         else:
             made += [partial(_anew, swing, value, months) for value in (swing.low, swing.high)]
-    loss = losses(made, way)
+    loss = losses(made, way, workers)
     rows = []
     for i, swing in enumerate(found):
         ends = loss[0], loss[1 + 2 * i], loss[2 + 2 * i]

@@ -62,6 +62,7 @@ class Bench:
         self.net, self.limits = self.case.network, self.case.limits
         self._warm = Warm(way)
         self.model, solution = self._warm.solve(self.case)
+        self.solution = solution
         self.flows = self.model.flows(solution)
         self.loss = loss_of(self.case, self.flows)
         self.usd = total(self.loss)

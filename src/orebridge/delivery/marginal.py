@@ -49,8 +49,20 @@ def marginal_values(
     are USD saved per tonne by the one and the other, `saves_usd` what `tonnes` save in all. Places that save nothing
     are left out; USD is nan where a value of lost output is unknown.
     """
-    case, warm = case_of(network, effects, months), Warm(way)
-    model, solution = warm.solve(case)
+    case = case_of(network, effects, months)
+    return values_at(case, *Warm(way).solve(case), months, most, share, start)
+
+
+def values_at(
+    case: Case,
+    model: Model,
+    solution: Solution,
+    months: int,
+    most: int = 5,
+    share: float = 0.1,
+    start: str | None = None,
+) -> pd.DataFrame:
+    """The same of a case that is solved; its program is as before afterwards."""
     loss = _loss(case, model, solution)
     worth = value_per_tonne(model, solution)[:, :months]
     use = own_use(case.network)

@@ -68,7 +68,17 @@ def what_helps(
     `others_usd`: what is lost in other chains beside this one, so that shares are of the whole loss.
     A loss that is unknown in USD cannot be valued: both frames are empty then and the words say so.
     """
-    bench = Bench(network, effects, months, way)
+    return help_at(Bench(network, effects, months, way), coordination_helps, start, most, others_usd)
+
+
+def help_at(
+    bench: Bench,
+    coordination_helps: bool | None = None,
+    start: str | None = None,
+    most: int = 8,
+    others_usd: float = 0.0,
+) -> Help:
+    """The same of a chain and way that is solved; its program moves on."""
     if not bench.usd > 0:
         return Help(pd.DataFrame(columns=LIMITS), pd.DataFrame(columns=REMEDIES), _nothing(bench))
     pulled = _pull(bench, [*_limit_levers(bench), *_further_levers(bench)])

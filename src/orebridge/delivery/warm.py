@@ -54,8 +54,9 @@ class Warm:
     """The single weighted solve of one way ("alone" or "joint"), warm from case to case.
 
     Cases must be of one chain. The first is solved by the interior point and the others start from there: most differ
-    little from it, and its plan keeps clear of limits that do not matter. `far`: each case lies far from the first; they
-    start from the one before. Not for several threads at once.
+    little from it, and its plan keeps clear of limits that do not matter. `far`: each case lies farther from the first
+    than from the one before, and starts from that. What turns out too far is solved by the interior point too. Not for
+    several threads at once.
     """
 
     def __init__(self, way: str, far: bool = False) -> None:
@@ -74,18 +75,17 @@ class Warm:
         model = Model(case.network, case.limits, case.horizon, case.unaided, coalition, name)
         _close_routes(model)
         pairs = _fold(model) if self._fold else []
-        first, kept = self._kept is None, self._kept or model.program
+        ours = self._kept is not None and self._kept.adopt(model.program)
+        if ours and self._kept is not None:
+            model.program = self._kept
+        first = self._kept is None or (self.far and not ours)
         if first:
-            kept.keep_steady()
-            self._kept = kept
-        ours = first or kept.adopt(model.program)
-        if ours:
-            model.program = kept
+            model.program.keep_steady()
+            self._kept = model.program
         model.program.minimise(single_costs(model))
-        near = ours and not self.far
-        solution = model.program.solve(from_base=near and not first, interior=near and first)
-        if near and first:
-            kept.keep_base()
+        solution = model.program.solve(from_base=ours and not first, interior=True)
+        if first or self.far:
+            model.program.keep_base()
         if not all(np.array_equal(_cost(model, a), _cost(model, b)) for a, b in pairs):
             self._fold = False  # the objective tells base from extra: then neither can stand for both
             return self.solve(case)
@@ -185,7 +185,7 @@ def by_member(loss: pd.DataFrame) -> dict[str, float]:
 def losses(cases: Sequence[Callable[[], Case]], way: str, workers: int = 2, far: bool = False) -> list[float]:
     """Total loss in USD of each case by one way; each worker keeps one warm program over its stretch of the cases.
 
-    `far` as in `Warm`.
+    The first case is the one that the others are near to, so every worker begins with it. `far` as in `Warm`.
     """
     if way == "unaided":
         made = [make() for make in cases]
@@ -195,8 +195,9 @@ def losses(cases: Sequence[Callable[[], Case]], way: str, workers: int = 2, far:
         warm = Warm(way, far)
         return [total(warm.loss(make())) for make in stretch]
 
-    stretches = [cases[part[0] : part[-1] + 1] for part in np.array_split(np.arange(len(cases)), workers) if len(part)]
-    if len(stretches) == 1:
-        return run(stretches[0])
+    if workers == 1 or len(cases) < 2 * workers:
+        return run(cases)
+    first, parts = list(cases[:1]), np.array_split(np.arange(1, len(cases)), workers)
     with ThreadPoolExecutor(workers) as pool:
-        return [loss for part in pool.map(run, stretches) for loss in part]
+        found = list(pool.map(run, [first + [cases[k] for k in part] for part in parts]))
+    return found[0][:1] + [loss for part in found for loss in part[1:]]

@@ -275,8 +275,10 @@ class Engine:
         self.forget()
         return self.run()
 
-    def run_from(self, basis: Basis) -> Outcome | str:
+    def run_from(self, basis: Basis, interior: bool = False) -> Outcome | str:
         """Solve from a kept basis that should be near the optimum; returns the same as `run`.
+
+        Where it is not near after all: from scratch, with `interior` by the interior point.
 
         The answer depends on the basis and the program alone, not on what was solved before, also where the optimum is
         degenerate: a sweep gives the same flows in any order and for any number of workers.
@@ -288,6 +290,8 @@ class Engine:
         if status == _highspy().HighsModelStatus.kIterationLimit:
             # Not near after all. From there steepest edge was seen to take 240,000 steps where 7,000 from scratch do.
             self._weigh(STEEPEST, None)
+            if interior:
+                return self.run(interior=True)
             with self._options(presolve="on", **{DISTURBANCE: 1.0}):
                 status = self._run()
         return self._verdict(status)

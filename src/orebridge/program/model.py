@@ -251,10 +251,10 @@ class Program:
     ) -> Solution:
         """Minimise. Warm if solved before; components whose figures did not change are not solved again.
 
-        `from_base` restarts from what `keep_base` kept, and takes the base solution itself where tighter limits do not
-        cut it off; give a name if several bases were kept. `workers` is the number of threads over components.
-        `interior` solves from scratch by the interior point and crosses over to a vertex: quicker on degenerate
-        programs such as min-max ones, of no use where an old basis is near. `near` says that the last plan is feasible
+        `from_base` restarts from what `keep_base` kept, and takes the base solution itself where its duals prove that it
+        is optimal still; give a name if several bases were kept. `workers` is the number of threads over components.
+        `interior` solves from scratch (with `from_base`: where the base turns out far) by the interior point and crosses
+        over to a vertex: quicker on degenerate programs such as min-max ones. `near` says that the last plan is feasible
         and probably optimal still, as after weighted tiers each tier by itself: a few steps are tried before scratch.
 
         Raises NotOptimal: infeasible (with an irreducible set of conflicting limits), unbounded (with the columns
