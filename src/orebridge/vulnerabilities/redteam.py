@@ -31,7 +31,7 @@ from orebridge.vulnerabilities.losses import ITEMS, Loss
 from orebridge.vulnerabilities.pricing import CHOKEPOINT, Pricer
 
 MOST_HITS = 4
-MOST_SETS = 400_000
+MOST_SETS = 20_000
 TELLING = 0.01  # of a chain's highest single ceiling
 LOCAL = tuple(kind for kind in KINDS if kind != CHOKEPOINT)
 Note = Callable[[str], None]
@@ -127,9 +127,8 @@ class Round:
     bound_usd: float  #: no set of the candidates searched can cost more
     proven: bool
     sets: int  #: possible sets of at most so many candidates
-    bounded: int  #: ceilings computed so far
+    bounded: int  #: ceilings of sets and caps of families computed so far
     solved: int  #: sets solved so far
-    left_out: int  #: candidates that some cell left out because there were too many sets
     seconds: float
 
     @property
@@ -265,7 +264,7 @@ class Team:
         pricers = [chain.pricer for chain in own]
         return Round(
             hits, strike, max(found.bound, strike.usd), found.proven, sets, sum(p.bounded for p in pricers),
-            sum(p.solved for p in pricers), found.left_out, seconds,
+            sum(p.solved for p in pricers), seconds,
         )  # fmt: skip
 
     def _strike(self, own: Sequence[Chain], chosen: Mapping[str, Sequence[int]]) -> Strike:
