@@ -205,7 +205,9 @@ def test_a_long_text_beside_a_longer_one_stays_readable(width: int) -> None:
     what = "China stops exporting gallium in wafers, and the passage Taiwan Strait is closed"
     fix = "stock of gallium in the United States: 90 more days of use; wafer makers: 50% more capacity; " * 4
     lines = table_lines(
-        ["what strikes", ">loss, million USD", "cheapest fix", ">outlay, million USD"], [[what, "520", fix, "35 (33-41)"]], width
+        ["what strikes", ">loss, million USD", "cheapest fix", ">outlay, million USD"],
+        [[what, "520", fix, "35 (33-41)"]],
+        width,
     )
     rule = next(line for line in lines if line.startswith("---"))
     assert len(rule.split()[0]) >= 22

@@ -73,7 +73,9 @@ def _widths(titles: Sequence[str], rows: Sequence[Sequence[str]], numbers: Seque
     while sum(least) > room and any(size > 4 and not number for size, number in zip(least, numbers, strict=True)):
         widest = max((i for i, number in enumerate(numbers) if not number), key=lambda i: least[i])
         least[widest] -= 1
-    wide = [READABLE if most >= 2 * READABLE and not number else 0 for most, number in zip(natural, numbers, strict=True)]
+    wide = [
+        READABLE if most >= 2 * READABLE and not number else 0 for most, number in zip(natural, numbers, strict=True)
+    ]
     if sum(map(max, least, wide)) <= room:
         least = list(map(max, least, wide))
     weight = [sum(len(cell) for cell in column[1:]) + len(column[0]) for column in cells]

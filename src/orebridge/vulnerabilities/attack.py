@@ -5,11 +5,11 @@
 *Inner problem.* loss_chain(S) is the loss of the planned way that everything else in Orebridge reports (`pricing`). The
 commitments a plan is held to are taken from the course without a plan *under S*, so they change from set to set, and
 the loss is not one linear program in the hits. Held at base-year values they would make outsiders short of feed serve
-members first. So no integer program: sets are enumerated.
+members first. So no integer program: sets are searched.
 
-*Bound.* Each set has a ceiling (`ceilings`) that its loss cannot exceed. Within a cell (one chain, one set of closed
-passages, one number of other hits by kind) sets are solved from the highest ceiling down, and a cell is closed when no
-ceiling left exceeds the worst loss found in it.
+*Bound.* Each set has a ceiling (`ceilings`) that its loss cannot exceed, each family of sets a cap (`families`) that none
+of its sets can. Within a cell (one chain, one set of closed passages, one number of other hits by kind) families are
+split and sets solved from the highest bound down, and a cell is closed when no bound left exceeds the worst loss found.
 
 *Chains.* Passages touch several chains, all other hits one. For a given set K of closed passages the chains are
 independent, so the worst choice of the other hits is a knapsack over chains: f(c, n) = max over m of f(c - 1, n - m) +
@@ -185,9 +185,7 @@ class Cell:
         return np.fromiter(flat, dtype=np.int32).reshape(-1, sum(self._counts) + len(self._closed))
 
 
-def _push(
-    heap: list[tuple[float, Waiting]], bounds: Iterable[float], waiting: Sequence[Waiting], floor: float
-) -> None:
+def _push(heap: list[tuple[float, Waiting]], bounds: Iterable[float], waiting: Sequence[Waiting], floor: float) -> None:
     """Put on the heap what may cost more than `floor`."""
     for bound, own in zip(bounds, waiting, strict=True):
         if bound > floor:
