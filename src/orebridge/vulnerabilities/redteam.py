@@ -232,7 +232,10 @@ class Team:
         note: Note = lambda _: None,
         chains: Iterable[str] | None = None,
     ) -> RedTeam:
-        """The worst sets of 1, 2, ... hits of the budget, over all chains or some; `seconds` bounds the whole search."""
+        """The worst sets of 1, 2, ... hits of the budget, over all chains or some.
+
+        `seconds` bounds the whole search; each number of hits may use its share of what is left of it.
+        """
         wanted = set(self.network.chains if chains is None else chains)
         own = [chain for chain in self.chains if chain.pricer.chain in wanted]
         used = set(self.network.demands["country"])
@@ -251,7 +254,8 @@ class Team:
         for hits in range(1, most + 1):
             note(f"the worst {hits} hits" if hits > 1 else "the worst hit")
             begun = time.monotonic()
-            found = search.worst(hits, until)
+            left = (until - begun) / (most - hits + 1)  # no number of hits uses up the time of those to come
+            found = search.worst(hits, begun + left)
             rounds.append(self._round(own, hits, found, total[hits], time.monotonic() - begun))
         return RedTeam(
             self.network, tuple(chain.pricer.chain for chain in own), self.months, self.length, self.way, self.budget,
