@@ -198,3 +198,17 @@ def test_no_line_is_too_long_and_no_letter_is_lost(rows: list[tuple[str, str, in
     assert sorted(re.sub(r"[\s-]", "", printed)) == sorted(re.sub(r"[\s-]", "", given_text))
     for _, _, number in cells:
         assert any(line.endswith(number) for line in lines)
+
+
+@pytest.mark.parametrize("width", [80, 100, 120])
+def test_a_long_text_beside_a_longer_one_stays_readable(width: int) -> None:
+    what = "China stops exporting gallium in wafers, and the passage Taiwan Strait is closed"
+    fix = "stock of gallium in the United States: 90 more days of use; wafer makers: 50% more capacity; " * 4
+    lines = table_lines(
+        ["what strikes", ">loss, million USD", "cheapest fix", ">outlay, million USD"],
+        [[what, "520", fix, "35 (33-41)"]],
+        width,
+    )
+    rule = next(line for line in lines if line.startswith("---"))
+    assert len(rule.split()[0]) >= 22
+    assert all(len(line) <= width for line in lines)

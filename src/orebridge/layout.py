@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 GAP = 2
 SHORTEST = 12  # a column of texts is at least as wide as its longest word, up to this
+READABLE = 22  # where there is room, a column of texts twice as long is at least so wide, whatever stands beside it
 
 
 #: How a cell begins that a spreadsheet takes for a formula; figures with a sign are none.
@@ -72,6 +73,11 @@ def _widths(titles: Sequence[str], rows: Sequence[Sequence[str]], numbers: Seque
     while sum(least) > room and any(size > 4 and not number for size, number in zip(least, numbers, strict=True)):
         widest = max((i for i, number in enumerate(numbers) if not number), key=lambda i: least[i])
         least[widest] -= 1
+    wide = [
+        READABLE if most >= 2 * READABLE and not number else 0 for most, number in zip(natural, numbers, strict=True)
+    ]
+    if sum(map(max, least, wide)) <= room:
+        least = list(map(max, least, wide))
     weight = [sum(len(cell) for cell in column[1:]) + len(column[0]) for column in cells]
     while sum(least) < room:
         open_ones = [i for i in range(len(least)) if least[i] < natural[i]]

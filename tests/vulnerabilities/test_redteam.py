@@ -136,13 +136,39 @@ def test_a_search_cut_short_states_its_gap() -> None:
     assert "not proven in the time given" in text
 
 
-def test_too_many_sets_leave_out_the_hits_that_matter_least_and_say_so() -> None:
+@pytest.mark.parametrize("of_kind", [{}, {"supplier": 2, "facility": 2, "chokepoint": 1}], ids=["any", "by kind"])
+@pytest.mark.parametrize("hits", [3, 4])
+def test_families_of_sets_find_what_trying_every_set_finds(hits: int, of_kind: Mapping[str, int]) -> None:
     net = two_chains()
-    red = Team(net, Budget(3), MONTHS, LENGTH, most_sets=30).answer()
-    exact = Team(net, Budget(3), MONTHS, LENGTH).answer()
-    assert red.rounds[2].left_out > 0 and exact.rounds[2].left_out == 0
-    assert red.rounds[2].strike.usd <= exact.rounds[2].strike.usd * (1 + 1e-9)
-    assert "left out" in " ".join(row[1] for row in sections(red, [], Labels({}))[1].rows)
+    budget = Budget(hits, of_kind)
+    red = Team(net, budget, MONTHS, LENGTH, most_sets=0).answer(singles=0)
+    other = Team(net, budget, MONTHS, LENGTH)
+    assert all(item.proven for item in red.rounds)
+    assert [item.strike.usd for item in red.rounds] == pytest.approx(
+        [brute(other, item.hits) for item in red.rounds], rel=1e-9
+    )
+    assert red.rounds[-1].solved < red.rounds[-1].sets / 4
+
+
+@tries(4)
+@given(figures(), st.sampled_from([3, 4]))
+def test_families_are_exact_on_random_worlds(f: Figures, hits: int) -> None:
+    net = build(f)
+    budget = Budget(hits, {"supplier": hits, "facility": 1, "chokepoint": hits})
+    red = Team(net, budget, MONTHS, LENGTH, most_sets=0, workers=1).answer(singles=0)
+    other = Team(net, budget, MONTHS, LENGTH, workers=1)
+    assert all(item.proven for item in red.rounds)
+    assert red.rounds[-1].strike.usd == pytest.approx(brute(other, red.rounds[-1].hits), rel=1e-7, abs=2)
+
+
+def test_a_search_by_families_cut_short_states_a_bound_that_holds() -> None:
+    net = two_chains()
+    exact = Team(net, Budget(3), MONTHS, LENGTH).answer(singles=0).rounds[2].strike.usd
+    team = Team(net, Budget(3), MONTHS, LENGTH, most_sets=0)
+    search = Search(team.chains, team.budget.quotas, 3, team.rules)
+    bounds = [search.worst(3, until=time.monotonic() + 0.02 * step).bound for step in range(4)]
+    assert all(bound >= exact * (1 - 1e-9) for bound in bounds)
+    assert bounds == sorted(bounds, reverse=True)
 
 
 def test_more_hits_than_candidates_are_clamped_with_words() -> None:

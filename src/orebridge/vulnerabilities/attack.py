@@ -5,11 +5,11 @@
 *Inner problem.* loss_chain(S) is the loss of the planned way that everything else in Orebridge reports (`pricing`). The
 commitments a plan is held to are taken from the course without a plan *under S*, so they change from set to set, and
 the loss is not one linear program in the hits. Held at base-year values they would make outsiders short of feed serve
-members first. So no integer program: sets are enumerated.
+members first. So no integer program: sets are searched.
 
-*Bound.* Each set has a ceiling (`ceilings`) that its loss cannot exceed. Within a cell (one chain, one set of closed
-passages, one number of other hits by kind) sets are solved from the highest ceiling down, and a cell is closed when no
-ceiling left exceeds the worst loss found in it.
+*Bound.* Each set has a ceiling (`ceilings`) that its loss cannot exceed, each family of sets a cap (`families`) that none
+of its sets can. Within a cell (one chain, one set of closed passages, one number of other hits by kind) families are
+split and sets solved from the highest bound down, and a cell is closed when no bound left exceeds the worst loss found.
 
 *Chains.* Passages touch several chains, all other hits one. For a given set K of closed passages the chains are
 independent, so the worst choice of the other hits is a knapsack over chains: f(c, n) = max over m of f(c - 1, n - m) +
@@ -27,14 +27,16 @@ from __future__ import annotations
 import heapq
 import math
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from itertools import combinations, islice, product
+from itertools import combinations, product
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
+from orebridge.vulnerabilities.families import Family, Forest
 from orebridge.vulnerabilities.pricing import Pricer
 
 Floats = npt.NDArray[np.float64]
@@ -43,8 +45,8 @@ Counts = tuple[int, ...]
 Passages = frozenset[str]
 EQUAL = 1e-9  # of a loss; sets nearer than this are equally bad
 NOTHING = 1.0  # USD
-BLOCK = 100_000  # sets drawn at a time
-KEEP = 50_000  # sets of a cell kept in order of their ceilings
+FEW, MANY = 256, 2048  # families split at a time, at first and at most
+Waiting = TypeVar("Waiting")
 
 
 @dataclass(frozen=True)
@@ -74,14 +76,18 @@ class Chain:
 
 @dataclass(frozen=True)
 class Rules:
-    """How far the search may go: sets that one cell may hold, and threads."""
+    """How the search goes: sets of a cell up to which each is bounded by itself (beyond: families), and threads."""
 
     most_sets: int
     workers: int
 
 
 class Cell:
-    """The worst loss of one chain with given passages closed and given numbers of other hits: bounded, then found."""
+    """The worst loss of one chain with given passages closed and given numbers of other hits: bounded, then found.
+
+    A cell of few sets bounds each by its ceiling; a larger one bounds families of sets by their caps (`families`), splits
+    the highest, and comes down to single sets and their ceilings only where nothing else shows that they need no look.
+    """
 
     def __init__(self, chain: Chain, closed: tuple[int, ...], counts: Counts, rules: Rules) -> None:
         self._chain, self._closed, self._counts, self._rules = chain, closed, counts, rules
@@ -89,86 +95,105 @@ class Cell:
         self.bound = chain.pricer.most() if sum(counts) or closed else 0.0
         self.found = not sum(counts) and not closed
         self.opened = self.found
-        self.sets = self.left_out = 0
-        self._waiting: Ints = np.zeros((0, 0), dtype=np.int32)
-        self._ceilings: Floats = np.zeros(0)
-        self._next, self._rest, self._keep = 0, 0.0, KEEP
+        #: What may still be worse, the highest bound first: (-ceiling, set) and (-cap, family).
+        self._sets: list[tuple[float, tuple[int, ...]]] = []
+        self._families: list[tuple[float, Family]] = []
+        self._split = FEW
 
     @property
     def done(self) -> bool:
         """Whether no set left can be worse than the worst found."""
-        return self.opened and self.bound <= self.best * (1.0 + EQUAL) + NOTHING
+        return self.opened and self.bound <= self._enough()
 
     def bounded_by(self, ceiling: float) -> None:
         """Open a cell of one set whose ceiling is known already."""
-        self.opened, self.sets = True, 1
-        self._waiting, self._ceilings = np.array([self._closed], dtype=np.int32), np.array([ceiling])
+        self.opened = True
+        _push(self._sets, [ceiling], [self._closed], -math.inf)
         self._bounded()
 
     def step(self) -> None:
-        """Bound all sets, or solve the one with the highest ceiling."""
+        """Bound sets or families, or solve the set with the highest ceiling."""
         if not self.opened:
             self._open()
         elif not self.done:
-            self._solve()
+            refined = _top(self._families) > _top(self._sets)
+            if refined:
+                self._refine()
+            if self._sets and not (refined and self.found):  # one set is solved early, for a loss to begin with
+                self._solve()
+        self._bounded()
 
     def _open(self) -> None:
-        """Bound every set of the cell; the highest are kept in order, the others as one ceiling."""
-        kept: Ints = np.zeros((0, 0), dtype=np.int32)
-        ceilings, self.sets, self._rest = np.zeros(0), 0, 0.0
-        for sets in self._members():
-            heights = self._chain.pricer.ceilings(sets, self._rules.workers)
-            self.sets += len(sets)
-            kept = np.vstack([kept, sets]) if len(kept) else sets
-            ceilings = np.concatenate([ceilings, heights])
-            if len(kept) > self._keep:
-                order = np.argsort(-ceilings, kind="stable")
-                self._rest = max(self._rest, float(ceilings[order[self._keep]]))
-                kept, ceilings = kept[order[: self._keep]], ceilings[order[: self._keep]]
         self.opened = True
-        if not self.sets:
+        sets = _combinations(self._chain.groups, self._counts)
+        if not sets:
             self.bound = self.best = -math.inf
-            return
-        order = np.argsort(-ceilings, kind="stable")
-        self._waiting, self._ceilings, self._next = kept[order], ceilings[order], 0
-        self._bounded()
+        elif sets <= self._rules.most_sets:
+            members = self._members()
+            _push(self._sets, self._ceilings(members), [tuple(row) for row in members.tolist()], -math.inf)
+        elif family := self._forest().whole(self._counts):
+            self._bound_each([family])
+
+    def _refine(self) -> None:
+        """Split the families with the highest caps, more of them each time; bound what comes of them."""
+        enough = self._enough()
+        forest, parts = self._forest(), list[Family]()
+        for _ in range(self._split):
+            if _top(self._families) <= enough:
+                break
+            parts += forest.split(heapq.heappop(self._families)[1])
+        self._split = min(2 * self._split, MANY)
+        self._bound_each(parts)
+
+    def _bound_each(self, parts: Sequence[Family]) -> None:
+        """Ceilings of families that are one set, caps of others; kept is what may be worse than the worst found."""
+        forest, floor = self._forest(), self._enough() if self.found else -math.inf
+        sets = [(*(node for node, _ in part), *self._closed) for part in parts if forest.single(part)]
+        if sets:
+            _push(self._sets, self._ceilings(np.array(sets, dtype=np.int32)), sets, floor)
+        wider = [part for part in parts if not forest.single(part)]
+        if wider:
+            _push(self._families, self._caps(wider), wider, floor)
 
     def _solve(self) -> None:
-        if self._next >= len(self._waiting):  # all that were kept are solved, and one left out might still be worse
-            self._keep *= 10
-            self._open()
-            return
-        chosen = tuple(int(k) for k in self._waiting[self._next])
+        chosen = heapq.heappop(self._sets)[1]
         usd = self._chain.pricer.price(chosen).usd
-        self._next += 1
         if usd > self.best * (1.0 + EQUAL) or not self.found:
             self.best, self.chosen, self.found = max(usd, 0.0), chosen, True
-        self._bounded()
 
     def _bounded(self) -> None:
-        ahead = float(self._ceilings[self._next]) if self._next < len(self._ceilings) else self._rest
-        self.bound = max(self.best, ahead)
+        if self.best > -math.inf:
+            self.bound = max(self.best, _top(self._sets), _top(self._families))
 
-    def _members(self) -> Iterator[Ints]:
-        """All sets of the cell, one a row, block by block; of too many hits only those that matter most are drawn from."""
-        groups = self._chain.groups
-        if _combinations(groups, self._counts) > self._rules.most_sets:
-            groups = self._thinned()
-        drawn = product(*(combinations(group, n) for group, n in zip(groups, self._counts, strict=True)))
-        size = sum(self._counts) + len(self._closed)
-        while block := list(islice(drawn, BLOCK)):
-            flat = (k for parts in block for part in (*parts, self._closed) for k in part)
-            yield np.fromiter(flat, dtype=np.int32, count=size * len(block)).reshape(-1, size)
+    def _enough(self) -> float:
+        return self.best * (1.0 + EQUAL) + NOTHING
 
-    def _thinned(self) -> list[list[int]]:
-        """The hits that add most to another by their ceilings, as many as `most_sets` allows."""
-        adds = self._chain.pricer.adds()
-        groups = [sorted(group, key=lambda k: -adds[k]) for group in self._chain.groups]
-        size = max(map(len, groups))
-        while _combinations([group[:size] for group in groups], self._counts) > self._rules.most_sets and size > 1:
-            size -= 1
-        self.left_out = sum(max(len(g) - size, 0) for g, n in zip(groups, self._counts, strict=True) if n)
-        return [group[:size] for group in groups]
+    def _forest(self) -> Forest:
+        return self._chain.pricer.forest(self._chain.groups, self._rules.workers)
+
+    def _caps(self, families: Sequence[Family]) -> Floats:
+        caps: Floats = np.minimum(self._forest().caps(families, self._closed), self._chain.pricer.most())
+        return caps
+
+    def _ceilings(self, sets: Ints) -> Floats:
+        return self._chain.pricer.ceilings(sets, self._rules.workers)
+
+    def _members(self) -> Ints:
+        """All sets of the cell, one a row."""
+        drawn = product(*(combinations(g, n) for g, n in zip(self._chain.groups, self._counts, strict=True)))
+        flat = (k for parts in drawn for part in (*parts, self._closed) for k in part)
+        return np.fromiter(flat, dtype=np.int32).reshape(-1, sum(self._counts) + len(self._closed))
+
+
+def _push(heap: list[tuple[float, Waiting]], bounds: Iterable[float], waiting: Sequence[Waiting], floor: float) -> None:
+    """Put on the heap what may cost more than `floor`."""
+    for bound, own in zip(bounds, waiting, strict=True):
+        if bound > floor:
+            heapq.heappush(heap, (-float(bound), own))
+
+
+def _top(heap: Sequence[tuple[float, object]]) -> float:
+    return -heap[0][0] if heap else -math.inf
 
 
 def _combinations(groups: Sequence[Sequence[int]], counts: Counts) -> int:
@@ -191,7 +216,6 @@ class Found:
     choice: Choice
     bound: float
     proven: bool
-    left_out: int  #: hits that the largest cell used had to leave out
 
 
 class Search:
@@ -232,15 +256,16 @@ class Search:
             open_ = [cell for cell in cells.values() if not cell.done]
             if not open_:
                 usd = sum(cell.best for cell in cells.values())
-                return Found(_chosen(closed, cells, usd), max(bound, usd), True, self._left_out(hits))
+                return Found(_chosen(closed, cells, usd), max(bound, usd), True)
             if time.monotonic() > until:
                 best = max((self._choice(frozenset(n), hits) for _, n in heap), key=lambda choice: choice.usd)
-                return Found(best, max(bound, best.usd), False, self._left_out(hits))
+                return Found(best, max(bound, best.usd), False)
             self._work(open_)
             heapq.heapreplace(heap, (-self._knapsack(closed, hits, "bound")[0], names))
 
-    def _work(self, cells: Sequence[Cell]) -> None:
-        """A step of every cell; each belongs to another chain, so they may run side by side."""
+    def _work(self, open_: Sequence[Cell]) -> None:
+        """A step of the cells that leave most open; each belongs to another chain, so they may run side by side."""
+        cells = sorted(open_, key=lambda cell: cell.best - cell.bound)[: self.rules.workers]
         if len(cells) == 1 or self.rules.workers == 1:
             for cell in cells:
                 cell.step()
@@ -268,10 +293,6 @@ class Search:
     def _choice(self, closed: Passages, hits: int) -> Choice:
         usd, cells = self._knapsack(closed, hits, "best")
         return _chosen(closed, cells, usd)
-
-    def _left_out(self, hits: int) -> int:
-        cells = (cell for chain in self.chains for (_, counts), cell in chain.cells.items() if sum(counts) <= hits)
-        return max((cell.left_out for cell in cells), default=0)
 
 
 def _chosen(closed: Passages, cells: Mapping[str, Cell], usd: float) -> Choice:

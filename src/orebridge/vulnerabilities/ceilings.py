@@ -44,6 +44,8 @@ class Ceilings(Simulator):
     `calm` are the limits in which nothing is hit, with the stocks as they open in a shock from month 1.
     """
 
+    lean = False  #: whether all base-year wants stay wanted and no loss is discounted: see `families`
+
     def __init__(
         self, network: SupplyNetwork, horizon: Horizon, calm: Limits, hits: Sequence[Hit], length: int
     ) -> None:
@@ -53,7 +55,15 @@ class Ceilings(Simulator):
         self._still = _member(len(network.sites), [hit.sites for hit in hits])
         self._demand = self._demands @ calm.demand
         self._may_give = release_limit(network, calm)[:, :, None]
-        self._uses = _Uses(network, horizon)
+        self._uses = _Uses(network, horizon, discounted=not self.lean)
+        self._base_wants = self._takes @ self._x0 + self._ships @ self._y0
+
+    def touch(self, hit: Hit) -> None:
+        """One more hit to draw from; its position is the next one."""
+        self.count += 1
+        for name, own in (("_closed", hit.routes), ("_still", hit.sites)):
+            known = getattr(self, name)
+            setattr(self, name, np.hstack([known[:, :-1], _member(len(known), [own])]))
 
     def of(self, sets: Ints, workers: int = 1) -> Floats:
         """USD of each set (rows: positions of its hits, -1 for none)."""
@@ -96,13 +106,15 @@ class Ceilings(Simulator):
             want_act = self._x0 * part[self._site]
             give = np.minimum(np.maximum(held - self._floor, 0.0), self._may_give[:, t])
             demand = self._demand[:, t : t + 1]
-            wanted = self._takes @ want_act + shipped + demand
+            wanted = (self._base_wants if self.lean else self._takes @ want_act + shipped) + demand
+            wanted = np.broadcast_to(wanted, came.shape)
             served, ratio, came = self._share_out(came, self._piles @ give, want_act, wanted)
             level = want_act * ratio
             runs.append(level)
             ships.append(served[self._source] * want_ship)
             last = self._at_site @ level
-            left = self._piles @ held + came - (self._takes @ level + served * (shipped + demand))
+            used = served * wanted if self.lean else self._takes @ level + served * (shipped + demand)
+            left = self._piles @ held + came - used
             left = np.where(self._free, np.minimum(left, self._start), left)
             held = self._put(held, left, give)
             if t < self.horizon.reported:
@@ -113,7 +125,7 @@ class Ceilings(Simulator):
 class _Uses:
     """What members' shortages and missing stocks cost, month after month."""
 
-    def __init__(self, network: SupplyNetwork, horizon: Horizon) -> None:
+    def __init__(self, network: SupplyNetwork, horizon: Horizon, *, discounted: bool = True) -> None:
         piles = network.stockpiles
         uses = uses_by_worth(network)
         self._ranks = [uses[uses["rank"] == rank] for rank in range(int(uses["rank"].max()) + 1)] if len(uses) else []
@@ -122,6 +134,8 @@ class _Uses:
         self._value = [own["value_usd"].to_numpy(dtype=float) for own in self._ranks]
         self._keeps = [own["keeps"].to_numpy(dtype=float)[:, None] for own in self._ranks]
         self._weight = discount(network, horizon.months)
+        if not discounted:
+            self._weight = np.full_like(self._weight, self._weight.max())
         self._piles = np.flatnonzero(piles["country"].isin(network.members).to_numpy())
         held = piles.iloc[self._piles]
         self._start = held["s0"].to_numpy(dtype=float)[:, None]

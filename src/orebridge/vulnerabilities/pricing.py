@@ -18,6 +18,7 @@ from orebridge.errors import ShockError
 from orebridge.network import SupplyNetwork
 from orebridge.vulnerabilities.bench import Bench
 from orebridge.vulnerabilities.ceilings import Ceilings, rationed
+from orebridge.vulnerabilities.families import Forest
 from orebridge.vulnerabilities.hits import Hit
 from orebridge.vulnerabilities.losses import Loss
 
@@ -59,14 +60,26 @@ class Pricer:
             )
         self._ceilings = Ceilings(network, self.bench.horizon, self.bench.limits(length=length), self.hits, length)
         self._solved: dict[frozenset[int], Priced] = {}
-        self._adds: Floats | None = None
         self._alone: Floats | None = None
-        self.bounded = 0
+        self._bounded = 0
+        self._forest: Forest | None = None
 
     @property
     def solved(self) -> int:
         """Sets solved so far."""
         return len(self._solved)
+
+    @property
+    def bounded(self) -> int:
+        """Ceilings and caps computed so far."""
+        return self._bounded + (self._forest.capped if self._forest else 0)
+
+    def forest(self, groups: Sequence[Sequence[int]], workers: int = 1) -> Forest:
+        """Families of sets of the hits of each quota; grown when first asked for."""
+        if self._forest is None:
+            calm = self.bench.limits(length=self.length)
+            self._forest = Forest(self.network, self.bench.horizon, calm, self.hits, self.length, groups, workers)
+        return self._forest
 
     def most(self) -> float:
         """USD that no set of hits can exceed: all of members' use unmet, all of their stock gone."""
@@ -80,7 +93,7 @@ class Pricer:
 
     def ceilings(self, sets: Ints, workers: int = 1) -> Floats:
         """Ceilings in USD of sets (rows of positions, -1 for none)."""
-        self.bounded += len(sets)
+        self._bounded += len(sets)
         return self._ceilings.of(sets, workers)
 
     def ceiling(self, hit: int) -> float:
@@ -114,16 +127,3 @@ class Pricer:
                 f"{self.chain}: a stock without a price is drawn on, so its loss in USD is unknown; add it to prices.csv."
             )
         return Priced(ceiling, planned if planned.total_usd <= ceiling else own)
-
-    def adds(self) -> Floats:
-        """By hit: the most its ceiling is above another's when both strike, or its own ceiling (USD)."""
-        if self._adds is None:
-            count = len(self.hits)
-            alone = self.ceilings(np.arange(count)[:, None])
-            pairs = np.array([(i, j) for i in range(count) for j in range(i + 1, count)], dtype=np.int64).reshape(-1, 2)
-            both = self.ceilings(pairs)
-            adds = alone.copy()
-            for one, other in ((0, 1), (1, 0)):
-                np.maximum.at(adds, pairs[:, one], both - alone[pairs[:, other]])
-            self._adds = adds
-        return self._adds

@@ -31,7 +31,7 @@ from orebridge.vulnerabilities.losses import ITEMS, Loss
 from orebridge.vulnerabilities.pricing import CHOKEPOINT, Pricer
 
 MOST_HITS = 4
-MOST_SETS = 400_000
+MOST_SETS = 20_000
 TELLING = 0.01  # of a chain's highest single ceiling
 LOCAL = tuple(kind for kind in KINDS if kind != CHOKEPOINT)
 Note = Callable[[str], None]
@@ -127,9 +127,8 @@ class Round:
     bound_usd: float  #: no set of the candidates searched can cost more
     proven: bool
     sets: int  #: possible sets of at most so many candidates
-    bounded: int  #: ceilings computed so far
+    bounded: int  #: ceilings of sets and caps of families computed so far
     solved: int  #: sets solved so far
-    left_out: int  #: candidates that some cell left out because there were too many sets
     seconds: float
 
     @property
@@ -233,7 +232,10 @@ class Team:
         note: Note = lambda _: None,
         chains: Iterable[str] | None = None,
     ) -> RedTeam:
-        """The worst sets of 1, 2, ... hits of the budget, over all chains or some; `seconds` bounds the whole search."""
+        """The worst sets of 1, 2, ... hits of the budget, over all chains or some.
+
+        `seconds` bounds the whole search; each number of hits may use its share of what is left of it.
+        """
         wanted = set(self.network.chains if chains is None else chains)
         own = [chain for chain in self.chains if chain.pricer.chain in wanted]
         used = set(self.network.demands["country"])
@@ -252,7 +254,8 @@ class Team:
         for hits in range(1, most + 1):
             note(f"the worst {hits} hits" if hits > 1 else "the worst hit")
             begun = time.monotonic()
-            found = search.worst(hits, until)
+            left = (until - begun) / (most - hits + 1)  # no number of hits uses up the time of those to come
+            found = search.worst(hits, begun + left)
             rounds.append(self._round(own, hits, found, total[hits], time.monotonic() - begun))
         return RedTeam(
             self.network, tuple(chain.pricer.chain for chain in own), self.months, self.length, self.way, self.budget,
@@ -265,7 +268,7 @@ class Team:
         pricers = [chain.pricer for chain in own]
         return Round(
             hits, strike, max(found.bound, strike.usd), found.proven, sets, sum(p.bounded for p in pricers),
-            sum(p.solved for p in pricers), found.left_out, seconds,
+            sum(p.solved for p in pricers), seconds,
         )  # fmt: skip
 
     def _strike(self, own: Sequence[Chain], chosen: Mapping[str, Sequence[int]]) -> Strike:

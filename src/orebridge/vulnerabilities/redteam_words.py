@@ -32,7 +32,6 @@ WORST = [
     "sets",
     "bounded",
     "solved",
-    "left_out",
     "seconds",
 ]
 LOSSES = ["hits", "chain", "member", "item", "tonnes", "usd"]
@@ -65,15 +64,10 @@ def strike_words(network: SupplyNetwork, strike: Strike, labels: Labels) -> str:
 
 def sure_words(item: Round) -> str:
     """How sure it is that nothing worse exists."""
-    done = f"{item.sets:,} possible sets, {item.bounded:,} ceilings, {item.solved:,} plans solved"
-    kept = (
-        f"; among the hits that matter most, {item.left_out} of one chain left out because there are too many sets"
-        if item.left_out
-        else ""
-    )
+    done = f"{item.sets:,} possible sets, {item.bounded:,} bounds, {item.solved:,} plans solved"
     if item.proven:
-        return f"proven: {done}{kept}"
-    return f"not proven in the time given: no set costs more than {usd(item.bound_usd)}, {item.gap:.0%} above; {done}{kept}"
+        return f"proven: {done}"
+    return f"not proven in the time given: no set costs more than {usd(item.bound_usd)}, {item.gap:.0%} above; {done}"
 
 
 def sections(red: RedTeam, plans: Sequence[FixPlan], labels: Labels) -> list[Section]:
@@ -226,7 +220,7 @@ def tables(red: RedTeam, plans: Sequence[FixPlan], labels: Labels) -> dict[str, 
     for item in red.rounds:
         words = strike_words(red.network, item.strike, labels)
         worst.append((item.hits, words, ";".join(item.strike.losses), item.strike.usd, item.bound_usd, item.proven, item.sets,
-                      item.bounded, item.solved, item.left_out, round(item.seconds, 1)))  # fmt: skip
+                      item.bounded, item.solved, round(item.seconds, 1)))  # fmt: skip
         losses += [
             (item.hits, chain, member, name, float(loss.tonnes[m, k]), float(loss.usd[m, k]))
             for chain, loss in item.strike.losses.items()
@@ -268,7 +262,7 @@ def _round_dict(red: RedTeam, item: Round, labels: Labels) -> dict[str, Any]:
     return _strike_dict(red.network, item.strike, labels) | {
         "hits_allowed": item.hits, "bound_usd": item.bound_usd, "proven": item.proven,
         "gap": _number(item.gap), "possible_sets": item.sets, "ceilings": item.bounded, "solved": item.solved,
-        "left_out": item.left_out, "seconds": round(item.seconds, 2),
+        "seconds": round(item.seconds, 2),
     }  # fmt: skip
 
 
