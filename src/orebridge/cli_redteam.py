@@ -43,7 +43,10 @@ def redteam(
     minutes: Annotated[
         float | None, typer.Option(help="Stop the search for the worst sets after so long, with a stated gap.")
     ] = None,
-    sets: Annotated[int, typer.Option(help="Up to so many sets, a part of the search bounds each by itself; beyond, families of sets.")] = 20_000,
+    sets: Annotated[
+        int,
+        typer.Option(help="Up to so many sets, a part of the search bounds each by itself; beyond, families of sets."),
+    ] = 20_000,
     as_json: Annotated[bool, typer.Option("--json", help="Pure JSON on standard output.")] = False,
     out: Annotated[Path | None, typer.Option(help="Folder for redteam.json and the tables.")] = None,
     world: Tables = None,

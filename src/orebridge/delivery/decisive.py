@@ -116,7 +116,7 @@ def hinges_of(
     whole = sum(known.values())
     with ThreadPoolExecutor(workers) as pool:  # what takes longest first, so that none is left to the end alone
         moved = [pool.submit(tornado, one.part, one.own, months, "alone", workers=within) for one in swept]
-        stocked = [pool.submit(stock_curve, one.part, one.own, months, ways, workers=within) for one in swept]
+        stocked = [pool.submit(stock_curve, one.part, one.own, months, ways) for one in swept]
         helped = [pool.submit(one.helped, best, gains, coordination_helps, start, whole) for one in swept]
         swings, curves = [job.result() for job in moved], [job.result() for job in stocked]
         helps, worths = zip(*(job.result() for job in helped), strict=True)

@@ -7,7 +7,6 @@ nan where a value that counts is unknown.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
 
@@ -15,11 +14,12 @@ import numpy as np
 import pandas as pd
 
 from orebridge.delivery.swings import Swing, restocked, swings
-from orebridge.delivery.warm import MONTH_DAYS, Case, case_of, losses, own_use
+from orebridge.delivery.warm import MONTH_DAYS, Case, Warm, case_of, loss_of, losses, own_use, total
 from orebridge.network import SupplyNetwork
 from orebridge.shocks import Effects
 
 STOCK_DAYS = (0, 30, 60, 90, 120, 180, 240)
+NOTHING = 1e-9  # million USD
 GONE = 0.01  # a loss below this share of the loss without stock counts as gone
 COLUMNS = ["assumption", "title", "low_at", "stated_at", "high_at", "unit", "low", "stated", "high", "swing"]
 Note = Callable[[str], None]
@@ -40,20 +40,29 @@ def stock_curve(
     months: int,
     ways: Sequence[str] = ("unaided", "alone", "joint"),
     note: Note = lambda _: None,
-    workers: int = 2,
 ) -> pd.DataFrame:
-    """Loss in USD by days of stock and way (columns `days, way, loss_usd`), for one chain."""
+    """Loss in USD by days of stock and way (columns `days, way, loss_usd`), for one chain.
+
+    Where the single solve of the plans of their own costs nothing at all, outsiders included, the joint plan does not
+    either and is not solved: it may do all that they may.
+    """
     note(f"loss against days of stock: {', '.join(ways)}")
     cases = [case_of(with_stock_days(network, days), effects, months) for days in STOCK_DAYS]
-    made = [partial(_same, case) for case in cases]
-    with ThreadPoolExecutor(workers) as pool:
-        found = list(pool.map(lambda way: losses(made, way, 1, far=True), dict.fromkeys(ways)))
-    rows = [
-        {"days": days, "way": way, "loss_usd": loss}
-        for way, column in zip(dict.fromkeys(ways), found, strict=True)
-        for days, loss in zip(STOCK_DAYS, column, strict=True)
-    ]
-    return pd.DataFrame(rows).sort_values("days", kind="stable", ignore_index=True)
+    nothing, found = [False] * len(cases), dict[str, list[float]]()
+    for way in sorted(dict.fromkeys(ways), key=["unaided", "alone", "joint"].index):
+        if way == "unaided":
+            found[way] = [total(loss_of(case, case.unaided)) for case in cases]
+            continue
+        warm, found[way] = Warm(way, far=True), []
+        for k, case in enumerate(cases):
+            if nothing[k]:
+                found[way].append(0.0)
+                continue
+            model, solution = warm.solve(case)
+            found[way].append(total(loss_of(case, model.flows(solution))))
+            nothing[k] = solution.objective <= NOTHING
+    rows = [{"days": days, "way": way, "loss_usd": found[way][k]} for k, days in enumerate(STOCK_DAYS) for way in found]
+    return pd.DataFrame(rows)
 
 
 def _same(case: Case) -> Case:

@@ -182,17 +182,17 @@ def by_member(loss: pd.DataFrame) -> dict[str, float]:
     return {str(member): float(np.sum(group["usd"].to_numpy(dtype=float))) for member, group in loss.groupby("member")}
 
 
-def losses(cases: Sequence[Callable[[], Case]], way: str, workers: int = 2, far: bool = False) -> list[float]:
+def losses(cases: Sequence[Callable[[], Case]], way: str, workers: int = 2) -> list[float]:
     """Total loss in USD of each case by one way; each worker keeps one warm program over its stretch of the cases.
 
-    The first case is the one that the others are near to, so every worker begins with it. `far` as in `Warm`.
+    The first case is the one that the others are near to, so every worker begins with it.
     """
     if way == "unaided":
         made = [make() for make in cases]
         return [total(loss_of(case, case.unaided)) for case in made]
 
     def run(stretch: Sequence[Callable[[], Case]]) -> list[float]:
-        warm = Warm(way, far)
+        warm = Warm(way)
         return [total(warm.loss(make())) for make in stretch]
 
     if workers == 1 or len(cases) < 2 * workers:
