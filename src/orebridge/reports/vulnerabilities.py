@@ -298,9 +298,10 @@ def _hosts(found: Vulnerabilities) -> Table:
     labels = Labels.of(found.world)
     cells = tuple(
         (f"{labels.chain(r['chain'])} from {r['host']}, {percent(r['cut'])} less", str(r["case"]),
-         percent(r["recovery_lost"] / r["recovery_before"]) if r["recovery_before"] > 0 else "–", money(r["unaided_usd"]),
+         f"{tonnes(r['recovery_lost'])} t ({percent(r['recovery_lost'] / r['recovery_before'])})" if r["recovery_before"] > 0 else "–",
+         money(r["unaided_usd"]),
          money(r["planned_usd"]))
         for r in rows.to_dict("records")
     )  # fmt: skip
-    columns = ("by-product and cut of its host", "room", "recovery lost", "without a plan", "with a plan")
+    columns = ("by-product and cut of its host", "room", "recovery lost a year", "without a plan", "with a plan")
     return Table("By-products, million USD", columns, cells, ("room",))
