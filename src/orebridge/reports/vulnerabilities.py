@@ -92,7 +92,7 @@ def _passage_warning(found: Vulnerabilities) -> list[str]:
         return []
     return [
         "A closed passage stops its ships' goods altogether: the longer way round, and dear goods that would fly (platinum "
-        "metals, gallium, indium), are not modelled. Take losses of passages as an upper end."
+        "metals, gallium, indium, tellurium), are not modelled. Take losses of passages as an upper end."
     ]
 
 
