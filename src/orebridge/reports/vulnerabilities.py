@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from orebridge.vulnerabilities.result import Vulnerabilities
 
 MOST, TRACED, LEAST = 8, 3, 0.05
+FOLLOWED = 3  # so many chains at most have their last stage told among the warnings
 MIXED_WORDS = {"ndpr": "NdPr", "lanthanum_cerium": "lanthanum and cerium"}
 PLANS = {"alone": "each planning for itself", "joint": "with one joint plan"}
 
@@ -54,7 +55,13 @@ def section(found: Vulnerabilities) -> Section:
         words=tuple(_words(found)),
         tables=tuple(_tables(found)),
         figures=tuple(figures),
-        warnings=(*_too_short(found), *_largest(found), *found.warnings, *_passage_warning(found)),
+        warnings=(
+            *_too_short(found),
+            *_followed_to(found),
+            *_largest(found),
+            *found.warnings,
+            *_passage_warning(found),
+        ),
     )
 
 
@@ -64,6 +71,17 @@ def _too_short(found: Vulnerabilities) -> list[str]:
     return [
         f"Losses are followed to month {found.months} only, and much of what a hit of {found.length} months costs comes after it: a plan, "
         "which looks further, may even seem worse than none. Ask for more --months."
+    ]
+
+
+def _followed_to(found: Vulnerabilities) -> list[str]:
+    """Where the chains stop, if they are few: what members buy further on is in no figure, and a small loss no all-clear."""
+    if len(found.chains) > FOLLOWED:
+        return []
+    own = {str(row["chain"]): row for row in found.world.records("chains")}
+    return [
+        f"{own[chain]['label']} is followed to {own[chain]['modelled_to']}. What members buy further on is in no figure."
+        for chain in found.chains
     ]
 
 
