@@ -2,6 +2,7 @@
 
 import pytest
 
+from orebridge import build_network, load_world
 from orebridge.errors import ShockError
 from orebridge.shocks import effects_of, library, load_shock, months_between, parse_shock
 
@@ -97,3 +98,16 @@ def test_what_the_plan_cuts_off_an_event_is_said():
     # As dated it ran from June: six of its months are gone when the plan begins.
     (before,) = effects_of([shock], network, 18, "2026-12", as_dated=True).notes
     assert "began 6 months before the plan" in before and "--start" in before
+
+
+def test_the_licences_of_february_2025_reach_tellurium():
+    """Two months at the leak of 0.1, then half is granted to month 18; every Chinese route and nothing else."""
+    network = build_network(load_world(), chains=["tellurium"])
+    effects = effects_of([load_shock("china-tellurium-2025")], network, 24, "2026-12")
+    routes = set(network.routes.loc[(network.routes["origin"] == "CHN") & (network.routes["y0"] > 0), "route"])
+    value = effects.frame.set_index(["component", "month"])["value"]
+    struck = set(effects.frame["component"])
+    assert len(routes) >= 5 and routes <= struck and all(name.startswith("tellurium/refined:CHN>") for name in struck)
+    for month, share in ((2, 0.1), (3, 0.5), (18, 0.5)):
+        assert value["tellurium/refined:CHN>DEU", month] == pytest.approx(share)
+    assert ("tellurium/refined:CHN>DEU", 19) not in value.index

@@ -514,9 +514,63 @@ def test_tantalum_scrap_is_no_metal(world):
     assert (scrap["value"] == 0).all()
 
 
-@pytest.mark.parametrize("chain", ["manganese", "vanadium", "magnesium", "niobium", "tantalum", "platinum_group"])
+@pytest.mark.parametrize(
+    "chain", ["manganese", "vanadium", "magnesium", "niobium", "tantalum", "platinum_group", "tellurium"]
+)
 def test_nothing_is_moved_far_without_a_word(world, chain):
     """Reconciliation moves no stated figure of these chains by more than a quarter."""
     frame = build_network(world, chains=[chain]).adjustments
     stated = frame[frame["stated"] > 0]
     assert stated["change_share"].abs().max() <= 0.25
+
+
+# --- tellurium -------------------------------------------------------------------------------------------------------
+def test_tellurium_output_is_the_total_of_usgs(world):
+    """Eight countries are 981 t, Sweden's concentrate with them; what Korea and the Philippines ship is derived, not read."""
+    sites = rows(world, "sites")
+    own = set(sites.loc[sites["process"].str.startswith("tellurium-"), "site"])
+    made = preferred(world.tables["production"], ["site"]).set_index("site").loc[sorted(own)]
+    assert made.loc[made["source"] == "usgs-mcs-2026", "value"].sum() == 981
+    assert sorted(made.index[made["source"] != "usgs-mcs-2026"]) == ["kor-tellurium-refinery", "phl-tellurium-refinery"]
+    assert (made.loc[made["source"] != "usgs-mcs-2026", "confidence"] == "derived").all()
+    assert not sites["site"].str.startswith("usa-tellurium").any()  # it makes copper telluride (withheld), no metal
+
+
+def test_refined_copper_is_another_host_than_mined_copper(world):
+    """Cobalt rides on copper mined in the Congo, tellurium on the slimes of refineries: two hosts, each rate with room."""
+    hosts, rates = rows(world, "hosts"), rows(world, "host_rates", process="tellurium-recovery")
+    refined = hosts[hosts["host"] == "copper refining"].set_index("country")["value"]
+    assert set(hosts.loc[hosts["host"] == "copper", "country"]) == {"COD"}
+    assert "COD" not in refined.index  # leached copper leaves no slimes
+    assert refined["CHN"] == pytest.approx(12_400_000)
+    made = preferred(world.tables["production"], ["site"]).set_index("site")["value"]
+    for row in rates.itertuples():
+        base = made[f"{row.country.lower()}-tellurium-refinery"]
+        assert row.value * refined[row.country] == pytest.approx(1.2 * base, rel=0.002)
+        assert row.low * refined[row.country] == pytest.approx(base, rel=0.002)
+
+
+def test_tellurium_shipments_are_those_at_the_price_of_tellurium(world):
+    """HS 280450 also holds boron: a shipment counts whole at 55-125 USD per kg, in tellurium by its value below, else not."""
+    trade = rows(world, "mineral_trade", mineral="tellurium").set_index(["exporter", "importer"])
+    flows = rows(world, "flows", commodity="tellurium/refined", source="cepii-baci")
+    seen = 0
+    for row in flows.itertuples():
+        if (row.origin, row.destination) not in trade.index or "Hong Kong" in row.note:
+            continue
+        gross, usd = trade.loc[(row.origin, row.destination), ["value", "usd"]].astype(float)
+        back = trade["value"].get(("DEU", "CAN"), 0.0) if row.origin == "CAN" else 0.0
+        whole = 55 <= usd / gross / 1000 <= 125
+        counted = gross - back if whole else usd / 78_200
+        assert row.value == pytest.approx(counted, rel=0.005), row.note
+        assert f"{gross:.2f} t gross" in row.note
+        seen += 1
+    assert seen >= 7
+    assert not ((flows["origin"] == "DEU") & (flows["destination"] == "JPN")).any()  # 237 USD per kg: boron
+
+
+def test_makers_of_cadmium_telluride_take_the_share_of_solar_cells(world):
+    """USGS: 70 % of world use is for solar cells. Germany and Canada, by output and trade alone, take near that."""
+    use = rows(world, "demand", commodity="tellurium/refined").groupby("country")["value"].sum()
+    assert (use["DEU"] + use["CAN"]) / use.sum() == pytest.approx(0.70, abs=0.10)
+    assert use["USA"] == pytest.approx(6, abs=0.1)  # imports; net imports of 3 t are the least

@@ -212,7 +212,7 @@ def _warnings(network: SupplyNetwork, parts: list[ChainWays], shocks: Sequence[S
         if any(event.kind == "chokepoint" for event in shock.events):
             text.append(
                 f"{shock.name}: a closed passage stops its ships' goods altogether. The longer way round, and dear goods "
-                "that would fly (platinum metals, gallium, indium), are not modelled: take the loss as an upper end."
+                "that would fly (platinum metals, gallium, indium, tellurium), are not modelled: take the loss as an upper end."
             )
     used = network.demands[network.demands["chain"].isin(chains)]
     for member in network.members:

@@ -20,7 +20,7 @@ from .checks import WAYS, away_from_base, broken_limits, broken_nesting, tries
 from .random_worlds import effects_of_rows
 
 CHAINS = [row["chain"] for row in load_world().records("chains")]
-SMALL = ("gallium", "indium", "lithium", "cobalt", "germanium", "tin")
+SMALL = ("gallium", "indium", "lithium", "cobalt", "germanium", "tin", "tellurium")
 SPAN = 9
 
 

@@ -179,3 +179,11 @@ def test_members_that_use_nothing_are_refused_or_warned_of() -> None:
     )
     with pytest.raises(UnknownLabel, match="member NZL"):
         redteam(["gallium"], ["NZL"], months=6, length=3, hits=1, fixes=0)
+
+
+def test_the_page_says_where_a_chain_stops(gallium: Vulnerabilities) -> None:
+    """Members buy tellurium as cadmium telluride: a small loss of metal is no all-clear, so the last stage is told."""
+    metal = vulnerabilities(["tellurium"], months=12, length=6, pairs=0, plan_survival=False)
+    told = [text for text in section(metal).warnings if "is followed to" in text]
+    assert told and "not the compounds made of it (cadmium telluride" in told[0]
+    assert any(text.startswith("Gallium is followed to gallium in") for text in section(gallium).warnings)

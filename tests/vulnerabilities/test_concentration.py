@@ -110,3 +110,23 @@ def test_a_site_without_a_rate_has_no_limit_and_is_not_cut(bundled: World) -> No
     limits = recovery_limits(bench, bundled)
     unknown = limits[limits["limit_t_per_year"].isna()]
     assert len(unknown) and unknown["slack"].isna().all()
+
+
+def test_what_a_cut_in_copper_does_to_tellurium(bundled: World) -> None:
+    """930 t are made beside refined copper, each rate with 20 % room: 30 % less copper takes 30 % without the room and
+    1 - 0.7 x 1.2 = 16 % with it. Sweden's gold ore, Korea and the Philippines have no host, South Africa no throughput.
+    """
+    bench = Bench(build_network(bundled, ("USA", "JPN"), ["tellurium"]), 24)
+    limits = recovery_limits(bench, bundled)
+    assert set(limits["country"]) == {"CHN", "JPN", "RUS", "CAN", "UZB", "ZAF", "BGR"}
+    assert limits.loc[limits["limit_t_per_year"].isna(), "country"].tolist() == ["ZAF"]
+    cuts = host_cuts(bench, limits, 12, (0.1, 0.3)).set_index(["host", "case", "cut"])
+    assert cuts["recovery_before"].tolist() == pytest.approx([930.0] * 4, rel=1e-3)
+    lost = cuts.loc["copper refining", "recovery_lost"]
+    assert lost[NO_ROOM, 0.3] == pytest.approx(279.0, rel=1e-3)
+    assert lost[STATED, 0.3] == pytest.approx(0.16 * 930.0, rel=2e-3)
+    assert lost[STATED, 0.1] == pytest.approx(0.0, abs=1e-9)
+    # Members lose more the deeper the cut, and no more with a plan than without one.
+    unaided, planned = (cuts.loc["copper refining", column] for column in ("unaided_t", "planned_t"))
+    assert unaided[NO_ROOM, 0.3] > unaided[NO_ROOM, 0.1] >= 0
+    assert (planned <= unaided + 1e-9).all()

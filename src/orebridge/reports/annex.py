@@ -165,7 +165,7 @@ def of_vulnerabilities(found: Vulnerabilities) -> Annex:
     base = _weakest(found.network.adjustments["confidence"])
     rates = _weakest(found.tables["host_limits"]["rate_confidence"])
     known = VULNERABILITIES_KNOWN | dict.fromkeys(("share", "direct", "hidden"), base)
-    known |= {"recovers in": _weakest(found.tables["survival"]["ttr_confidence"]), "recovery lost": rates}
+    known |= {"recovers in": _weakest(found.tables["survival"]["ttr_confidence"]), "recovery lost a year": rates}
     made = of_section("vulnerabilities", section(found), Labels.of(found.world), known, _stages_known(found))
     pictured = {name: base if name.startswith(("exposure", "upstream")) else LOSSES for name, _, _ in made.figures}
     return replace(

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from orebridge.vulnerabilities.result import Vulnerabilities
 
 MOST, TRACED, LEAST = 8, 3, 0.05
+FOLLOWED = 3  # so many chains at most have their last stage told among the warnings
 MIXED_WORDS = {"ndpr": "NdPr", "lanthanum_cerium": "lanthanum and cerium"}
 PLANS = {"alone": "each planning for itself", "joint": "with one joint plan"}
 
@@ -54,7 +55,13 @@ def section(found: Vulnerabilities) -> Section:
         words=tuple(_words(found)),
         tables=tuple(_tables(found)),
         figures=tuple(figures),
-        warnings=(*_too_short(found), *_largest(found), *found.warnings, *_passage_warning(found)),
+        warnings=(
+            *_too_short(found),
+            *_followed_to(found),
+            *_largest(found),
+            *found.warnings,
+            *_passage_warning(found),
+        ),
     )
 
 
@@ -64,6 +71,17 @@ def _too_short(found: Vulnerabilities) -> list[str]:
     return [
         f"Losses are followed to month {found.months} only, and much of what a hit of {found.length} months costs comes after it: a plan, "
         "which looks further, may even seem worse than none. Ask for more --months."
+    ]
+
+
+def _followed_to(found: Vulnerabilities) -> list[str]:
+    """Where the chains stop, if they are few: what members buy further on is in no figure, and a small loss no all-clear."""
+    if len(found.chains) > FOLLOWED:
+        return []
+    own = {str(row["chain"]): row for row in found.world.records("chains")}
+    return [
+        f"{own[chain]['label']} is followed to {own[chain]['modelled_to']}. What members buy further on is in no figure."
+        for chain in found.chains
     ]
 
 
@@ -92,7 +110,7 @@ def _passage_warning(found: Vulnerabilities) -> list[str]:
         return []
     return [
         "A closed passage stops its ships' goods altogether: the longer way round, and dear goods that would fly (platinum "
-        "metals, gallium, indium), are not modelled. Take losses of passages as an upper end."
+        "metals, gallium, indium, tellurium), are not modelled. Take losses of passages as an upper end."
     ]
 
 
@@ -298,9 +316,10 @@ def _hosts(found: Vulnerabilities) -> Table:
     labels = Labels.of(found.world)
     cells = tuple(
         (f"{labels.chain(r['chain'])} from {r['host']}, {percent(r['cut'])} less", str(r["case"]),
-         percent(r["recovery_lost"] / r["recovery_before"]) if r["recovery_before"] > 0 else "–", money(r["unaided_usd"]),
+         f"{tonnes(r['recovery_lost'])} t ({percent(r['recovery_lost'] / r['recovery_before'])})" if r["recovery_before"] > 0 else "–",
+         money(r["unaided_usd"]),
          money(r["planned_usd"]))
         for r in rows.to_dict("records")
     )  # fmt: skip
-    columns = ("by-product and cut of its host", "room", "recovery lost", "without a plan", "with a plan")
+    columns = ("by-product and cut of its host", "room", "recovery lost a year", "without a plan", "with a plan")
     return Table("By-products, million USD", columns, cells, ("room",))

@@ -2,16 +2,18 @@
 
     recovery limit of a site = rate (t of by-product per t of host) x host throughput of its country x (1 - cut)
 
-Gallium comes from alumina liquor, germanium and indium from zinc, cobalt from copper and nickel, platinum metals from
-nickel: their price does not make more ore be dug. A site runs at the smaller of its circuit and that limit, so a small
-cut may change nothing (`slack`: the cut from which base-year output falls). The cut strikes all countries of a host at
-once, from month 1 for `length` months, and members' losses are those of a contingency: without a plan, and planned.
+Gallium comes from alumina liquor, germanium and indium from zinc, tellurium from the slimes of copper refining, cobalt
+from mined copper and nickel, platinum metals from nickel: their price does not make more ore be dug. A site runs at the
+smaller of its circuit and that limit, so a small cut may change nothing (`slack`: the cut from which base-year output
+falls). The cut strikes all countries of a host at once, from month 1 for `length` months, and members' losses are those
+of a contingency: without a plan, and planned.
 
 Rates and throughputs are the rows of host_rates.csv and hosts.csv, mostly derived from base-year output "with room":
 the slack is then that room and nothing more. So each cut is also tried with no room (`case`): output falls by the cut
-itself, as if every circuit already took all it can. The truth lies between. Tellurium is no chain of the bundled world, so nothing is said of it. Where
-a site has no row for its host its limit is absent, and a cut does not touch it. Not covered: by-product grades that
-change with the ore, feed bought in from other countries, and host metals that are themselves short of concentrate.
+itself, as if every circuit already took all it can. The truth lies between. Where a site has no row for its host its
+limit is absent, and a cut does not touch it; what comes from feed without a host (tellurium of Sweden's gold ore, of
+Korea and of the Philippines) is no part of `recovery_before`. Not covered: by-product grades that change with the ore,
+feed bought in from other countries, and host metals that are themselves short of concentrate.
 """
 
 from __future__ import annotations
