@@ -66,7 +66,7 @@ def check(
         for word in ("error", "warning", "info")
     }
     summary = (
-        f"{rows:,} rows in tables without fault, data version {loaded.version}; {len(findings)} chain(s) checked: "
+        f"{rows:,} rows in tables without fault, version {loaded.version} of all of them; {len(findings)} chain(s) checked: "
         f"{count['error']} error(s), {count['warning']} warning(s), {count['info']} remark(s)."
     )
     at.print(f"\n{summary}" if any(findings.values()) else summary, highlight=False, markup=False)
@@ -131,11 +131,12 @@ def show(
     data: Overlay = None,
 ) -> None:
     """Tell a chain, a mineral or a commodity as tables: who makes, ships, uses and holds it, and where that is from."""
+    from orebridge.schema import network_tables
     from orebridge.stories import tell
     from orebridge.world import load_world
 
     at = screen()
-    for section in tell(load_world(world, data), name, countries(members), 0 if everything else 12):
+    for section in tell(load_world(world, data, network_tables()), name, countries(members), 0 if everything else 12):
         print_section(at, section)
         at.print()
 
@@ -153,10 +154,11 @@ def reconcile(
 
     The base year is the nearest to all figures by weighted least squares; weight is 1 / (standard error)^2.
     """
+    from orebridge.schema import network_tables
     from orebridge.stories.moved import moved_figures, moved_summary
     from orebridge.world import load_world
 
-    loaded = load_world(world, data)
+    loaded = load_world(world, data, network_tables())
     network_rows = moved_figures(loaded, countries(members), [chain] if chain else None)
     _write_csv(csv, network_rows.columns, network_rows.all_rows)
     at = screen()
