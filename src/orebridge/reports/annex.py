@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from orebridge.labels import Labels, country_name
-from orebridge.provenance import weakest
+from orebridge.provenance import mark, weakest
 from orebridge.reports.ensemble import section as ensemble_section
 from orebridge.reports.section import Section
 from orebridge.reports.section import Table as PlainTable
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     import plotly.graph_objects as go
 
     from orebridge.ensemble.result import Ensemble
+    from orebridge.reports.pictures import Picture
     from orebridge.vulnerabilities.result import Vulnerabilities
 
 OPEN = 3
@@ -83,6 +84,16 @@ class Annex:
     def plots(self) -> dict[str, go.Figure]:
         """Figures by the name under which the page knows them."""
         return {f"{self.name}-{name}": figure for name, _, figure in self.figures}
+
+    def stills(self, origin: str) -> list[Picture]:
+        """Figures as pictures that stand alone, their caption marked with how what they show is known."""
+        from orebridge.reports.pictures import Picture
+
+        return [
+            Picture(f"{self.name}-{name}", f"{caption} {mark(word)}".rstrip() if word else caption, figure, origin)
+            for name, caption, figure in self.figures
+            for word in [self.pictured.get(name, "")]
+        ]
 
     def content(self) -> dict[str, Any]:
         """What the page's template needs."""

@@ -52,14 +52,21 @@ def annex(red: RedTeam, plans: Sequence[FixPlan], labels: Labels) -> Annex:
     )  # fmt: skip
 
 
-def write_redteam(found: Attack, folder: Path) -> list[Path]:
-    """Write redteam.json and the tables as CSV and Parquet, all or none; returns the files written, the JSON first."""
+def write_redteam(found: Attack, folder: Path, pictures: Sequence[str] = ()) -> list[Path]:
+    """Write redteam.json and the tables as CSV and Parquet, all or none; returns the files written, the JSON first.
+
+    `pictures`: kinds of picture files (`png`, `svg`) in which the charts are written too, as redteam-NAME.
+    """
+    from orebridge.reports.pictures import draw
     from orebridge.reports.write import json_text, put, table_file, text_file
 
     def fill(place: Path) -> None:
         text_file(place / "redteam.json", json_text(found.to_dict()))
         for name, frame in found.tables().items():
             table_file(place / f"redteam-{name}", frame)
+        if pictures:
+            network = found.red.network
+            draw(place, annex(found.red, found.fixes, found.labels).stills(f"Base year {network.base_year}."), pictures)
 
     return sorted(put(Path(folder), fill), key=lambda path: path.name != "redteam.json")
 
