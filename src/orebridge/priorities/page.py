@@ -91,8 +91,9 @@ def stills(result: Priorities) -> list[Picture]:
     """The figures as pictures that stand alone."""
     from orebridge.reports.pictures import Picture
 
+    whose = f"{', '.join(r.subject.words for r in result.rankings)}; data of {result.inputs.year}."
     return [
-        Picture(f"priorities-{name}", f"{title}. {caption(draw)}", draw(result), f"Data of {result.inputs.year}.")
+        Picture(f"priorities-{name}", f"{title}. {' '.join((draw.__doc__ or '').split())}", draw(result), whose)
         for name, title, draw in FIGURES
     ]
 

@@ -90,7 +90,7 @@ class Annex:
         from orebridge.reports.pictures import Picture
 
         return [
-            Picture(f"{self.name}-{name}", f"{caption} {mark(word)}".rstrip() if word else caption, figure, origin)
+            Picture(f"{self.name}-{name}", _marked(caption, word), figure, origin)
             for name, caption, figure in self.figures
             for word in [self.pictured.get(name, "")]
         ]
@@ -111,6 +111,16 @@ class Annex:
             text_file(folder / name, json_text(document))
         for name, frame in self.frames.items():
             table_file(folder / f"{self.name}-{name}", frame)
+
+
+def _marked(caption: str, word: str) -> str:
+    """The caption with the mark of how what it tells of is known.
+
+    >>> _marked("Loss by tier.", "assumed"), _marked("Loss by tier.", "read")
+    ('Loss by tier [a].', 'Loss by tier.')
+    """
+    sign = mark(word) if word else ""
+    return f"{caption.removesuffix('.')} {sign}." if sign else caption
 
 
 def failed(name: str, title: str, why: str) -> Annex:

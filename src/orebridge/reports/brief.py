@@ -94,12 +94,14 @@ def _safe_url(url: str) -> str:
 
 def stills(response: Response, annexes: Sequence[Annex] = ()) -> list[Picture]:
     """The figures of the brief and of its further sections as pictures that stand alone."""
-    from orebridge.reports.pictures import Picture
+    from orebridge.reports.pictures import Picture, origin
 
     captions = _captions(response)
-    origin = f"{content.title(response)}. Data {response.world.version}; base year {response.network.base_year}."
-    own = [Picture(f"brief-{name}", captions[name], figure, origin) for name, figure in _figures(response).items()]
-    return own + [picture for annex in annexes for picture in annex.stills(origin)]
+    chains = [Labels.of(response).chain(chain) for chain in response.chains]
+    data = f"Data {response.world.version}; base year {response.network.base_year}"
+    whose = f"{content.title(response)}. {origin(response.members, chains, data)}"
+    own = [Picture(f"brief-{name}", captions[name], figure, whose) for name, figure in _figures(response).items()]
+    return own + [picture for annex in annexes for picture in annex.stills(whose)]
 
 
 def _captions(response: Response) -> dict[str, str]:
@@ -115,10 +117,10 @@ def _captions(response: Response) -> dict[str, str]:
         "would bring the one to the other.",
         "map": f"Planned shipments from and to members in the chain hit hardest ({hit}), all months together. Outlines: "
         "Natural Earth, public domain; they take no side on any boundary.",
-        "before": "Base year. Red: from where the shock holds back supply; green: from members; grey: from others. Marks: how "
+        "before": "The chain in the base year. Red: from where the shock holds back supply; green: from members; grey: from others. Marks: how "
         "the shipments are known (d derived, u unverified, a assumed).",
         "after": f"The {response.best} plan over the months of the shock, on the scale of the base year.",
-        "curve": f"Loss against days of stock ({hinges}); dotted: days at which 1 % of the loss without stock is left.",
+        "curve": f"Loss against days of stock ({hinges}). Dotted: days at which 1 % of the loss without stock is left.",
         "tornado": f"Change of the loss alone ({hinges}). Stated value and range stand under each name; at the bars: the end, "
         "and the loss there in million USD.",
     }

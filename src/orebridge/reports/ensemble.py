@@ -10,6 +10,7 @@ import pandas as pd
 
 from orebridge.labels import and_list, country_name, in_words
 from orebridge.reports.content import money, percent, tonnes
+from orebridge.reports.pictures import origin
 from orebridge.reports.section import Section, Table, print_lines, stills
 from orebridge.reports.section import page as section_page
 
@@ -64,7 +65,7 @@ def write_ensemble(ensemble: Ensemble, folder: Path, pictures: Sequence[str] = (
         for name, frame in ensemble.tables().items():
             table_file(place / name, frame)
         if pictures:
-            draw(place, stills(section(ensemble), "simulate", _made_with(ensemble)), pictures)
+            draw(place, stills(section(ensemble), "simulate", _whose(ensemble)), pictures)
 
     written = put(Path(folder), fill)
     return sorted(written, key=lambda path: path.name != "ensemble.html")
@@ -72,13 +73,15 @@ def write_ensemble(ensemble: Ensemble, folder: Path, pictures: Sequence[str] = (
 
 def page(ensemble: Ensemble) -> str:
     """The section as a page that opens without a network."""
-    return section_page(
-        section(ensemble), f"Made with: {_made_with(ensemble)}. Every figure behind the draws: distributions.csv."
-    )
+    made = ", ".join(f"{name} {value}" for name, value in ensemble.identity.items())
+    return section_page(section(ensemble), f"Made with: {made}. Every figure behind the draws: distributions.csv.")
 
 
-def _made_with(ensemble: Ensemble) -> str:
-    return ", ".join(f"{name} {value}" for name, value in ensemble.identity.items())
+def _whose(ensemble: Ensemble) -> str:
+    """The origin of a picture."""
+    setting, chains = ensemble.setting, [chain.replace("_", " ") for chain in ensemble.setting.chains]
+    drawn = f"{ensemble.runs:,} draws of {setting.months} months, seed {setting.seed}, {PLANS[setting.way]}"
+    return origin(setting.network.members, chains, drawn, f"Data {ensemble.identity['tables']}")
 
 
 # --- words -------------------------------------------------------------------------------------------------------------

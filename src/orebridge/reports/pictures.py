@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import html
 import json
+import math
 import os
 import re
 import shutil
@@ -24,7 +25,7 @@ from typing import TYPE_CHECKING, Any
 
 from orebridge.charts.style import FAINT, INK, ON_SCREEN
 from orebridge.errors import OutputError
-from orebridge.labels import capital
+from orebridge.labels import and_list, capital, in_words
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
@@ -32,8 +33,10 @@ if TYPE_CHECKING:
 KINDS = ("png", "svg")
 WIDTH, SCALE = 1000, 2  # px of the page that charts are made for; a PNG has twice as many dots each way
 #: The heading: sizes of its first sentence, of the rest and of the origin, px; characters that fit on a line of each.
-SIZES, ROOM = (17, 13, 11), (100, 140, 165)
-LINE, EDGE = 1.35, 14  # height of a line in sizes of its letters; px around the heading
+SIZES, ROOM = (17, 13, 11), (102, 146, 162)
+LINE, EDGE, CAPITAL = 20, 14, 13  # px of a line of the heading, around it, and of the capitals of its first line
+LETTER, MARK, ENTRY = 7.3, 46, 19  # px of a legend: a letter, the sign before its words, a row
+NAMED = 4  # chains named in the origin of a picture
 SECONDS = 60.0  # most for one picture, the start of the browser counted as one
 EXTRA = "pip install 'orebridge[pictures]'"
 BROWSER = (
@@ -51,6 +54,16 @@ class Picture:
     caption: str
     figure: go.Figure
     origin: str = ""
+
+
+def origin(members: Sequence[str], chains: Sequence[str], *more: str) -> str:
+    """Whose figures a picture shows: allies (codes), chains (names; only their number if many), and what else counts.
+
+    >>> origin(["USA", "JPN"], ["Gallium"], "Base year 2024")
+    'Allies: the United States and Japan. Chain: Gallium. Base year 2024.'
+    """
+    many = f"{len(chains)} chains" if len(chains) > NAMED else f"Chain{'s' * (len(chains) > 1)}: {and_list(chains)}"
+    return ". ".join([f"Allies: {and_list(map(in_words, members))}", many, *more]) + "."
 
 
 def kinds_of(text: str) -> tuple[str, ...]:
@@ -214,28 +227,40 @@ def still(picture: Picture) -> dict[str, Any]:
     own = layout.get("title") or {}
     own = {"text": own} if isinstance(own, str) else own
     text, tall = _heading(picture.caption, picture.origin, str(own.get("text") or ""))
-    layout["title"] = {
-        "text": text, "x": EDGE / WIDTH, "xref": "container", "xanchor": "left", "y": 1, "yref": "container", "yanchor": "top",
-        "pad": {"t": EDGE}, "font": {"size": SIZES[1], "color": FAINT}, "automargin": False,
-    }  # fmt: skip
     margin = {"t": 100, "l": 80, "r": 80, "b": 80} | common.get("margin", {}) | layout.get("margin", {})
+    tall += max(0, _legend_height(figure["data"], WIDTH - margin["l"] - margin["r"]) - margin["t"])
     layout["margin"] = margin | {"t": margin["t"] + tall}
     layout["height"] = (layout.get("height") or common.get("height") or 450) + tall
-    layout["width"] = layout.get("width") or WIDTH
+    layout["width"] = WIDTH
+    layout["title"] = {
+        "text": text, "x": EDGE / WIDTH, "xref": "container", "xanchor": "left", "yref": "container", "yanchor": "top",
+        "y": 1 - (EDGE + CAPITAL) / layout["height"], "font": {"size": LINE / 1.3, "color": FAINT}, "automargin": False,
+    }  # fmt: skip
     return figure
 
 
+def _legend_height(traces: Sequence[Mapping[str, Any]], wide: float) -> int:
+    """The room of a legend above the plot, px: one that wraps has equal columns and grows upwards, into the heading."""
+    words = [len(str(t["name"])) * LETTER + MARK for t in traces if t.get("name") and t.get("showlegend", True)]
+    if not words or sum(words) <= wide:
+        return 0
+    return ENTRY * math.ceil(len(words) / max(1, int(wide // max(words)))) + EDGE
+
+
 def _heading(caption: str, origin: str, own: str) -> tuple[str, int]:
-    """The text of a heading and the room it takes, px: first sentence, the rest, the chart's own title, the origin."""
+    """The text of a heading and the room it takes, px: first sentence, the chart's own title, the rest, the origin."""
     first, rest = _first_sentence(caption)
-    blocks = [
-        *(f"<b>{_sized(line, SIZES[0], INK)}</b>" for line in wrap(first, ROOM[0], break_on_hyphens=False)),
-        *(_sized(line, SIZES[1], FAINT) for line in wrap(rest, ROOM[1], break_on_hyphens=False)),
-        *(_sized(line, SIZES[2], FAINT) for line in wrap(origin, ROOM[2], break_on_hyphens=False)),
+    lines = [
+        *(f"<b>{_sized(line, SIZES[0], INK)}</b>" for line in _wrapped(first, ROOM[0])),
+        *([f'<span style="font-size:{SIZES[1]}px;color:{INK}">{own}</span>'] if own else []),
+        *(_sized(line, SIZES[1], FAINT) for line in _wrapped(rest, ROOM[1])),
+        *(_sized(line, SIZES[2], FAINT) for line in _wrapped(origin, ROOM[2])),
     ]
-    # A title of the chart's own has its room in the chart already.
-    sizes = [int(re.search(r"font-size:(\d+)", block)[1]) for block in blocks]  # type: ignore[index]
-    return "<br>".join([*blocks, *([own] if own else [])]), round(LINE * sum(sizes)) + EDGE
+    return "<br>".join(lines), LINE * len(lines) + EDGE + 4  # a title of the chart's own has its room in the chart already
+
+
+def _wrapped(text: str, room: int) -> list[str]:
+    return wrap(text, room, break_on_hyphens=False, break_long_words=False)
 
 
 def _first_sentence(text: str) -> tuple[str, str]:

@@ -57,7 +57,7 @@ def write_redteam(found: Attack, folder: Path, pictures: Sequence[str] = ()) -> 
 
     `pictures`: kinds of picture files (`png`, `svg`) in which the charts are written too, as redteam-NAME.
     """
-    from orebridge.reports.pictures import draw
+    from orebridge.reports.pictures import draw, origin
     from orebridge.reports.write import json_text, put, table_file, text_file
 
     def fill(place: Path) -> None:
@@ -65,8 +65,9 @@ def write_redteam(found: Attack, folder: Path, pictures: Sequence[str] = ()) -> 
         for name, frame in found.tables().items():
             table_file(place / f"redteam-{name}", frame)
         if pictures:
-            network = found.red.network
-            draw(place, annex(found.red, found.fixes, found.labels).stills(f"Base year {network.base_year}."), pictures)
+            red, labels = found.red, found.labels
+            whose = origin(red.members, [*map(labels.chain, red.chains)], f"Base year {red.network.base_year}")
+            draw(place, annex(red, found.fixes, labels).stills(whose), pictures)
 
     return sorted(put(Path(folder), fill), key=lambda path: path.name != "redteam.json")
 

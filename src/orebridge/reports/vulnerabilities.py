@@ -118,9 +118,12 @@ def write_vulnerabilities(found: Vulnerabilities, folder: Path, pictures: Sequen
 
     `pictures`: kinds of picture files (`png`, `svg`) in which every chart is written too, as vulnerabilities-NAME.
     """
-    from orebridge.reports.pictures import draw
+    from orebridge.reports.pictures import draw, origin
     from orebridge.reports.write import json_text, put, table_file, text_file
     from orebridge.vulnerabilities.result import schema
+
+    chains = [Labels.of(found.world).chain(chain) for chain in found.chains]
+    whose = origin(found.members, chains, _foot(found).removesuffix("."))
 
     def fill(place: Path) -> None:
         text_file(place / "vulnerabilities.html", page(found))
@@ -129,7 +132,7 @@ def write_vulnerabilities(found: Vulnerabilities, folder: Path, pictures: Sequen
         for name, frame in found.tables.items():
             table_file(place / name, frame)
         if pictures:
-            draw(place, stills(section(found), "vulnerabilities", _origin(found)), pictures)
+            draw(place, stills(section(found), "vulnerabilities", whose), pictures)
 
     written = put(Path(folder), fill)
     return sorted(written, key=lambda path: path.name != "vulnerabilities.html")
@@ -137,10 +140,10 @@ def write_vulnerabilities(found: Vulnerabilities, folder: Path, pictures: Sequen
 
 def page(found: Vulnerabilities) -> str:
     """The section as a page that opens without a network."""
-    return section_page(section(found), _origin(found))
+    return section_page(section(found), _foot(found))
 
 
-def _origin(found: Vulnerabilities) -> str:
+def _foot(found: Vulnerabilities) -> str:
     return f"Data {found.world.version}; base year {found.network.base_year}."
 
 
