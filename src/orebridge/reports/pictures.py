@@ -13,9 +13,11 @@ import math
 import os
 import re
 import shutil
+import signal
 import subprocess
 import threading
 from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from importlib import metadata
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
     import plotly.graph_objects as go
 
 KINDS = ("png", "svg")
+BEGINS = {".png": b"\x89PNG\r\n\x1a\n", ".svg": b"<svg"}
 WIDTH, SCALE = 1000, 2  # px of the page that charts are made for; a PNG has twice as many dots each way
 #: The heading: sizes of its first sentence, of the rest and of the origin, px; characters that fit on a line of each.
 SIZES, ROOM = (17, 13, 11), (102, 146, 162)
@@ -38,6 +41,7 @@ LINE, EDGE, CAPITAL = 20, 14, 13  # px of a line of the heading, around it, and 
 LETTER, MARK, ENTRY = 7.3, 46, 19  # px of a legend: a letter, the sign before its words, a row
 NAMED = 4  # chains named in the origin of a picture
 SECONDS = 60.0  # most for one picture, the start of the browser counted as one
+CLOSING = 5.0  # s for a browser to go
 EXTRA = "pip install 'orebridge[pictures]'"
 BROWSER = (
     "install Chromium or Google Chrome, or name the program of one in the environment variable BROWSER_PATH "
@@ -171,8 +175,27 @@ async def _drawn(jobs: Sequence[tuple[Mapping[str, Any], Path, str]], browser: s
         {"fig": fig, "path": path, "opts": {"format": kind, "scale": SCALE if kind == "png" else 1}}
         for fig, path, kind in jobs
     ]
-    async with kaleido.Kaleido(path=browser, page_generator=page, timeout=SECONDS, proxy_server=NOWHERE) as drawer:
-        await drawer.write_fig_from_object(wanted, cancel_on_error=True)
+    drawer = kaleido.Kaleido(path=browser, page_generator=page, timeout=SECONDS, proxy_server=NOWHERE)
+    try:
+        async with drawer:
+            await drawer.write_fig_from_object(wanted, cancel_on_error=True)
+    except BaseException:
+        _end(getattr(drawer, "subprocess", None))
+        with suppress(Exception):
+            await asyncio.wait_for(drawer.close(), CLOSING)  # its temporary files
+        raise
+
+
+def _end(process: subprocess.Popen[bytes] | None) -> None:
+    """End a browser that did not come up, with all its helpers: kaleido leaves it running."""
+    if process is None or process.poll() is not None:
+        return
+    if os.name == "posix":
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)  # it leads a session of its own
+    else:
+        process.kill()
+    process.wait(CLOSING)
 
 
 def _to_the_end(work: Callable[[], Coroutine[Any, Any, None]], limit: float) -> None:
@@ -208,10 +231,11 @@ def _to_the_end(work: Callable[[], Coroutine[Any, Any, None]], limit: float) -> 
 
 
 def _flush(path: Path) -> None:
-    """To the disk, as every file of an answer: a full disk is told here. Raises OutputError if nothing was drawn."""
-    if not path.is_file() or not path.stat().st_size:
-        raise OutputError(f"--pictures: the browser drew nothing for {path.name}.")
+    """To the disk, as every file of an answer: a full disk is told here. Raises OutputError if it is no picture: of a
+    chart beyond what a browser can hold there come a few bytes without a word."""
     with path.open("r+b") as out:
+        if not out.read(8).startswith(BEGINS[path.suffix]):
+            raise OutputError(f"--pictures: the browser drew nothing for {path.name}; the chart may be too large.")
         os.fsync(out.fileno())
 
 
@@ -256,7 +280,7 @@ def _heading(caption: str, origin: str, own: str) -> tuple[str, int]:
         *(_sized(line, SIZES[1], FAINT) for line in _wrapped(rest, ROOM[1])),
         *(_sized(line, SIZES[2], FAINT) for line in _wrapped(origin, ROOM[2])),
     ]
-    return "<br>".join(lines), LINE * len(lines) + EDGE + 4  # a title of the chart's own has its room in the chart already
+    return "<br>".join(lines), LINE * len(lines) + EDGE + 4
 
 
 def _wrapped(text: str, room: int) -> list[str]:
