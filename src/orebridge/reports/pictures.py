@@ -36,7 +36,7 @@ KINDS = ("png", "svg")
 BEGINS = {".png": b"\x89PNG\r\n\x1a\n", ".svg": b"<svg"}
 WIDTH, SCALE = 1000, 2  # px of the page that charts are made for; a PNG has twice as many dots each way
 #: The heading: sizes of its first sentence, of the rest and of the origin, px; characters that fit on a line of each.
-SIZES, ROOM = (17, 13, 11), (102, 146, 162)
+SIZES, ROOM = (17, 13, 11), (102, 142, 164)
 LINE, EDGE, CAPITAL = 20, 14, 13  # px of a line of the heading, around it, and of the capitals of its first line
 LETTER, MARK, ENTRY = 7.3, 46, 19  # px of a legend: a letter, the sign before its words, a row
 NAMED = 4  # chains named in the origin of a picture
@@ -222,8 +222,9 @@ def _to_the_end(work: Callable[[], Coroutine[Any, Any, None]], limit: float) -> 
     try:
         thread.join()
     except BaseException:
-        if task is not None and not loop.is_closed():
-            loop.call_soon_threadsafe(task.cancel)
+        if task is not None:
+            with suppress(RuntimeError):  # it has just come to its end
+                loop.call_soon_threadsafe(task.cancel)
         thread.join(SECONDS)
         raise
     if failed:
