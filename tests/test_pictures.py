@@ -24,6 +24,7 @@ from orebridge.charts.style import ON_SCREEN, blank, dress, note
 from orebridge.cli import main
 from orebridge.errors import OutputError
 from orebridge.reports import pictures, write
+from orebridge.reports.annex import Annex
 from orebridge.reports.brief import stills
 from orebridge.reports.pictures import Picture, check_drawable, draw, kinds_of, still
 
@@ -193,11 +194,16 @@ def text_of(svg: Path) -> str:
 
 
 def test_every_picture_of_a_brief(browser: str, tmp_path: Path) -> None:
-    written = write.write_all(answers.two(), tmp_path / "answer", (), ("png", "svg"))
+    further = Annex("redteam", "", (), (("worst", "The worst.", bars()),), (), (), pictured={"worst": "assumed"})
+    written = write.write_all(answers.two(), tmp_path / "answer", [further], ("png", "svg"))
     names = {path.name for path in written}
-    expected = stills(answers.two())
+    expected = stills(answers.two(), [further])
     assert {p.name for p in expected} == {
-        f"brief-{name}" for name in ("shortage", "loss", "map", "before", "after", "coordination", "curve", "tornado")
+        *(
+            f"brief-{name}"
+            for name in ("shortage", "loss", "map", "before", "after", "coordination", "curve", "tornado")
+        ),
+        "redteam-worst",
     }
     for picture in expected:
         assert {f"{picture.name}.png", f"{picture.name}.svg"} <= names
@@ -205,7 +211,7 @@ def test_every_picture_of_a_brief(browser: str, tmp_path: Path) -> None:
         assert size(tmp_path / "answer" / f"{picture.name}.png") == (2000, 2 * layout["height"])
         words = text_of(tmp_path / "answer" / f"{picture.name}.svg")
         assert picture.caption.partition(".")[0][:40] in words
-        assert answers.two().world.version in words
+        assert f"Data {answers.two().world.version}" in words
         assert "Point at" not in words
     assert "Point at a line" in (tmp_path / "answer" / "brief.html").read_text()
 

@@ -124,8 +124,10 @@ def _check_extra() -> None:
 
 def _browser() -> str:
     """The browser's program: the one named in BROWSER_PATH, or else the first found."""
-    from choreographer.browsers.chromium import Chromium
-
+    try:
+        from choreographer.browsers.chromium import Chromium
+    except ImportError as error:
+        raise OutputError(f"--pictures: kaleido is not whole ({error}): {EXTRA}.") from error
     named = os.environ.get("BROWSER_PATH", "")
     if named and shutil.which(named) is None:
         raise OutputError(f"--pictures: BROWSER_PATH names {named}, which is no program. {capital(BROWSER)}.")
@@ -138,7 +140,7 @@ def _browser() -> str:
 def draw(folder: Path, pictures: Sequence[Picture], kinds: Sequence[str]) -> None:
     """Write every picture in every kind (`name.png`, `name.svg`) into a folder; for use inside `reports.write.put`.
 
-    About a second for the browser and a third of one for each picture. Raises OutputError if one cannot be drawn; files
+    About two seconds for the browser and a quarter of one for each file. Raises OutputError if one cannot be drawn; files
     drawn before it are then still there: `put` takes them away.
     """
     _check_kinds(kinds)
@@ -285,7 +287,20 @@ def _heading(caption: str, origin: str, own: str) -> tuple[str, int]:
 
 
 def _wrapped(text: str, room: int) -> list[str]:
-    return wrap(text, room, break_on_hyphens=False, break_long_words=False)
+    """The text in as few lines as have room, of about equal length.
+
+    >>> _wrapped("one two three four", 15)
+    ['one two', 'three four']
+    >>> _wrapped("", 15), _wrapped("a-word-without-an-end", 15)
+    ([], ['a-word-without-an-end'])
+    """
+
+    def lines(wide: int) -> list[str]:
+        return wrap(text, wide, break_on_hyphens=False, break_long_words=False)
+
+    least = len(lines(room))
+    first = max(1, min(room, len(text) // max(1, least)))
+    return next(made for wide in range(first, room + 1) if len(made := lines(wide)) == least)
 
 
 def _first_sentence(text: str) -> tuple[str, str]:
