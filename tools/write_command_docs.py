@@ -20,7 +20,7 @@ EXIT_CODES = (
     ("4", "unknown name, or a shock that does not fit"),
     ("5", "the tables make no consistent network"),
     ("6", "no optimal plan"),
-    ("7", "the result could not be written"),
+    ("7", "the result could not be written or its pictures not drawn"),
     ("8", "a store of runs is of something else, in use or damaged"),
     ("9", "workers or cluster could not do the work"),
     ("130", "stopped by the user; nothing half-written is left"),

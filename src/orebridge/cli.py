@@ -16,7 +16,7 @@ from orebridge.cli_redteam import redteam
 from orebridge.cli_simulate import simulate
 from orebridge.cli_vulnerabilities import vulnerabilities
 from orebridge.stopping import ctrl_c_heard, stop_if_interrupted
-from orebridge.terminal import Members, Overlay, Tables, countries, emit, progress, told_of
+from orebridge.terminal import Members, Overlay, Pictures, Tables, countries, emit, progress, ready, told_of
 
 if TYPE_CHECKING:
     from orebridge.errors import OrebridgeError
@@ -56,6 +56,7 @@ def respond(
             "simulate; none for none. Without it priorities, unless --quick.",
         ),
     ] = None,
+    pictures: Pictures = "",
     world: Tables = None,
     data: Overlay = None,
 ) -> None:
@@ -63,7 +64,7 @@ def respond(
     from rich.console import Console
 
     from orebridge.annexes import annexes, chosen
-    from orebridge.reports.write import check_writable, write_all
+    from orebridge.reports.write import write_all
     from orebridge.schema import network_tables
     from orebridge.session import respond as answer
     from orebridge.world import load_world
@@ -71,8 +72,7 @@ def respond(
     names = chosen(sections) if sections is not None else ("priorities",) if out is not None and not quick else ()
     if names and out is None:
         raise typer.BadParameter("--with adds sections to the brief: give the brief's folder with --out.")
-    if out is not None:
-        check_writable(out)
+    kinds = ready(out, pictures)
     with progress("reading the tables") as note:
         response = answer(
             shocks, countries(members), start, months,
@@ -82,10 +82,10 @@ def respond(
         failed: dict[str, OrebridgeError] = {}
         if out is not None:
             further, failed = annexes(names, response, world, data, note)
-            note("writing the brief")
+            note("writing the brief and drawing its pictures" if kinds else "writing the brief")
             # Unasked, a section that cannot be made (own tables without those of the ranking) is left out.
             shown = [annex for annex in further if sections is not None or annex.name not in failed]
-            written = write_all(response, out, shown)
+            written = write_all(response, out, shown, kinds)
     if as_json:
         emit(json.dumps(response.to_dict(), allow_nan=False) + "\n")
     else:

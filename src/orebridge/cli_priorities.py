@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from orebridge.terminal import Overlay, Tables, countries, emit, split, told_of
+from orebridge.terminal import Overlay, Pictures, Tables, countries, emit, ready, split, told_of
 
 
 def priorities(
@@ -32,6 +32,7 @@ def priorities(
     ] = False,
     out: Annotated[Path | None, typer.Option(help="Folder for the page, figures, tables and priorities.json.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Pure JSON on standard output.")] = False,
+    pictures: Pictures = "",
     world: Tables = None,
     data: Overlay = None,
     imported: Annotated[
@@ -54,10 +55,7 @@ def priorities(
     from orebridge.priorities.verb import read_weights
     from orebridge.world import load_world
 
-    if out is not None:
-        from orebridge.reports.write import check_writable
-
-        check_writable(out)
+    kinds = ready(out, pictures)
     loaded = load_world(world, data, TABLES)
     inputs = None
     if imported or workspace is not None or edition:
@@ -73,7 +71,9 @@ def priorities(
     if out is not None:
         from orebridge.priorities.page import write
 
-        written = write(result, out)
+        if kinds:
+            _note("drawing the pictures")
+        written = write(result, out, kinds)
     if as_json:
         emit(json.dumps(result.to_dict(), allow_nan=False) + "\n")
     else:

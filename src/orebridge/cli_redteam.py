@@ -12,11 +12,13 @@ import typer
 from orebridge.terminal import (
     Members,
     Overlay,
+    Pictures,
     Tables,
     countries,
     emit,
     print_section,
     progress,
+    ready,
     screen,
     split,
     told_of,
@@ -49,19 +51,18 @@ def redteam(
     ] = 20_000,
     as_json: Annotated[bool, typer.Option("--json", help="Pure JSON on standard output.")] = False,
     out: Annotated[Path | None, typer.Option(help="Folder for redteam.json and the tables.")] = None,
+    pictures: Pictures = "",
     world: Tables = None,
     data: Overlay = None,
 ) -> None:
     """Find the hits that would cost the alliance most, how sure that is, and the cheapest fix of the worst."""
     from orebridge.reports.redteam import write_redteam
-    from orebridge.reports.write import check_writable
     from orebridge.schema import FIX_TABLES, network_tables
     from orebridge.vulnerabilities.redteam import Budget
     from orebridge.vulnerabilities.verb import redteam as answer
     from orebridge.world import load_world
 
-    if out is not None:
-        check_writable(out)
+    kinds = ready(out, pictures)
     allowed = Budget(hits, _by_kind(budget)).of_kind  # refused before the tables are read
     with progress("reading the tables") as note:
         found = answer(
@@ -69,7 +70,9 @@ def redteam(
             hits=hits, budget=allowed, way=way, abroad=abroad, fixes=fixes, remove=remove, minutes=minutes, sets=sets,
             world=load_world(world, data, tables=network_tables() | FIX_TABLES), note=note,
         )  # fmt: skip
-    written = write_redteam(found, out) if out is not None else []
+        if kinds:
+            note("drawing the pictures")
+        written = write_redteam(found, out, kinds) if out is not None else []
     if as_json:
         emit(json.dumps(found.to_dict(), allow_nan=False) + "\n")
     else:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from orebridge.terminal import Members, Overlay, Tables, countries, emit, progress, split, told_of
+from orebridge.terminal import Members, Overlay, Pictures, Tables, countries, emit, progress, ready, split, told_of
 
 if TYPE_CHECKING:
     from orebridge.ensemble.result import Ensemble
@@ -36,6 +36,7 @@ def simulate(
     show: Annotated[
         int | None, typer.Option(help="Only print what happens in this run, as shock files for `orebridge respond`.")
     ] = None,
+    pictures: Pictures = "",
     world: Tables = None,
     data: Overlay = None,
 ) -> None:
@@ -46,7 +47,6 @@ def simulate(
     from orebridge.ensemble import simulate as answer
     from orebridge.errors import ShockError
     from orebridge.reports.ensemble import print_ensemble, write_ensemble
-    from orebridge.reports.write import check_writable
     from orebridge.schema import DRAW_TABLES, network_tables
     from orebridge.world import load_world
 
@@ -59,14 +59,15 @@ def simulate(
         setting, _ = setting_of(seed, names, months, wanted, way, load_world(world, data, tables))
         emit(toml_of(setting.hazards, draw(setting.hazards, seed, show, months), seed))
         return
-    if out is not None:
-        check_writable(out)
+    kinds = ready(out, pictures)
     with progress("building the supply network") as note:
         found: Ensemble = answer(
             runs, seed, names, months, chains=wanted, way=way, workers=workers, threads=threads, scheduler=scheduler,
             store=store, world=load_world(world, data, tables), note=note,
         )  # fmt: skip
-        written = write_ensemble(found, out) if out is not None else []
+        if kinds:
+            note("drawing the pictures")
+        written = write_ensemble(found, out, kinds) if out is not None else []
     if as_json:
         emit(json.dumps(found.to_dict(), allow_nan=False) + "\n")
     else:

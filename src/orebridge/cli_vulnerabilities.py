@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from orebridge.terminal import Members, Overlay, Tables, countries, emit, progress, split, told_of
+from orebridge.terminal import Members, Overlay, Pictures, Tables, countries, emit, progress, ready, split, told_of
 
 
 def vulnerabilities(
@@ -36,6 +36,7 @@ def vulnerabilities(
     quick: Annotated[bool, typer.Option("--quick", help="Leave out times to survive with a plan.")] = False,
     out: Annotated[Path | None, typer.Option(help="Folder for the page, JSON and tables.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Pure JSON on standard output.")] = False,
+    pictures: Pictures = "",
     world: Tables = None,
     data: Overlay = None,
 ) -> None:
@@ -43,19 +44,19 @@ def vulnerabilities(
     from rich.console import Console
 
     from orebridge.reports.vulnerabilities import print_vulnerabilities, write_vulnerabilities
-    from orebridge.reports.write import check_writable
     from orebridge.schema import network_tables
     from orebridge.vulnerabilities.assess import vulnerabilities as answer
     from orebridge.world import load_world
 
-    if out is not None:
-        check_writable(out)
+    files = ready(out, pictures)
     with progress("reading the tables") as note:
         found = answer(
             names or [], countries(members), months, length, way=way, kinds=split(kinds), only=split(only), pairs=pairs,
             helped=remedies, plan_survival=not quick, route_pairs=route_pairs, world=load_world(world, data, network_tables()), note=note,
         )  # fmt: skip
-        written = write_vulnerabilities(found, out) if out is not None else []
+        if files:
+            note("drawing the pictures")
+        written = write_vulnerabilities(found, out, files) if out is not None else []
     if as_json:
         emit(json.dumps(found.to_dict(), allow_nan=False) + "\n")
     else:

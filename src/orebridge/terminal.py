@@ -28,6 +28,36 @@ Overlay = Annotated[
     typer.Option("--data", help="Folder of your own tables laid over the world; it never leaves this machine."),
 ]
 
+Pictures = Annotated[
+    str,
+    typer.Option(
+        "--pictures",
+        help="Write every chart as a picture file too: png, svg or png,svg. Needs --out, the extra orebridge[pictures] and a "
+        "Chrome or Chromium on this machine.",
+    ),
+]
+
+
+def ready(out: Path | None, pictures: str) -> tuple[str, ...]:
+    """The kinds of pictures asked for; what could only be refused after the work is refused here.
+
+    Raises OutputError where the folder cannot be written or pictures cannot be drawn; BadParameter for wrong use.
+    """
+    from orebridge.errors import OutputError
+    from orebridge.reports.pictures import check_drawable, kinds_of
+    from orebridge.reports.write import check_writable
+
+    try:
+        kinds = kinds_of(pictures)
+    except OutputError as error:
+        raise typer.BadParameter(f"--pictures: {error}") from error
+    if kinds and out is None:
+        raise typer.BadParameter("--pictures writes files: give their folder with --out.")
+    if out is not None:
+        check_writable(out)
+    check_drawable(kinds)
+    return kinds
+
 
 def split(text: str) -> list[str]:
     """The items of a comma-separated option, each once.

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from orebridge.charts.style import FAINT, INK, blank, dress, empty, note, safe
+from orebridge.charts.style import FAINT, INK, ON_SCREEN, blank, dress, empty, note, safe
 from orebridge.charts.worldmap import LAND, PAGE, SHORE, TALL, _label_sides, outlines
 from orebridge.labels import country_name
 
@@ -56,8 +56,9 @@ def exposure_map(found: Vulnerabilities) -> go.Figure:
     dress(figure, round(height) + 70, margin={"t": 40, "r": 4, "b": 30, "l": 4}, hovermode="closest")
     figure.update_xaxes(visible=False, range=[WEST, EAST], constrain="domain")
     figure.update_yaxes(visible=False, range=[SOUTH, NORTH], scaleanchor="x", scaleratio=TALL, constrain="domain")
-    words = "Dots: point at one for the hit behind the colour. Grey: nothing there costs members anything with the best plan."
-    note(figure, words, 0.0, 0.0, yshift=-24, font={"size": 11, "color": FAINT})
+    place = {"yshift": -24, "font": {"size": 11, "color": FAINT}}
+    note(figure, "Grey: nothing there costs members anything with the best plan.", 0.0, 0.0, **place)
+    note(figure, "Point at a dot for the hit behind the colour.", 1.0, 0.0, xanchor="right", name=ON_SCREEN, **place)
     return figure
 
 

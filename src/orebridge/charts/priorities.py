@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from orebridge.charts.style import FAINT, GRID, INK, blank, dress, empty, safe
+from orebridge.charts.worldmap import TALL, _label_sides
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from orebridge.priorities.ranking import Ranking
     from orebridge.priorities.verb import Priorities
 
+PLOT = (880.0, 420.0)  # px of the plot of risk against importance, less its edges
 SUBJECT_COLOURS = ("#3f6fa8", "#c77700", "#1b7a4b", "#7a1f1f", "#5b6b8c", "#2b2156")
 STRONG = ("#7a1f1f", "#c1444f", "#c77700", "#2b2156", "#1b7a4b", "#3f6fa8", "#8a5a9e", "#0e7c86", "#5b6b8c", "#a0522d")
 
@@ -31,6 +33,7 @@ def risk_against_importance(result: Priorities, shown: int = 14) -> go.Figure:
         return empty("The EU method was left out, or has no score for these economies.")
     figure = blank()
     top = 0.0
+    dots: list[tuple[float, float]] = []
     for k, ranking in enumerate(rankings):
         rows = _with_labels(ranking, "eu2023").dropna(subset=["score", "eu_ei"])
         colour = SUBJECT_COLOURS[k % len(SUBJECT_COLOURS)]
@@ -40,9 +43,11 @@ def risk_against_importance(result: Priorities, shown: int = 14) -> go.Figure:
         named = first if k == len(rankings) - 1 else set()
         rows = rows.sort_values("eu_ei", kind="stable")
         top = max(top, float(rows["high"].max()))
+        dots += zip(rows["eu_ei"].astype(float), rows["score"].astype(float), strict=True)
+        names = [str(r.label) if r.mineral in named else "" for r in rows.itertuples()]
         figure.add_scatter(
             x=rows["eu_ei"], y=rows["score"], mode="markers+text", name=safe(ranking.subject.label),
-            text=[safe(r.label) if r.mineral in named else "" for r in rows.itertuples()], textposition=["top center" if i % 2 else "bottom center" for i in range(len(rows))],
+            text=[safe(name) for name in names], textposition=_sides(dots, names, top) if any(names) else None,
             textfont={"size": 11, "color": INK}, marker={"color": colour, "size": 8, "line": {"color": "white", "width": 1}},
             error_y={"type": "data", "symmetric": False, "array": rows["high"] - rows["score"],
                      "arrayminus": rows["score"] - rows["low"], "color": colour, "thickness": 1, "width": 0},
@@ -57,6 +62,14 @@ def risk_against_importance(result: Priorities, shown: int = 14) -> go.Figure:
     figure.update_xaxes(title="economic importance, as printed for the EU (2023)")
     figure.update_yaxes(title="supply risk by the EU method", range=[0, 1.08 * top])
     return figure
+
+
+def _sides(dots: list[tuple[float, float]], names: list[str], top: float) -> list[str]:
+    """On which side of the last dots their names stand, so that they cover neither each other nor any dot."""
+    wide, tall = PLOT
+    span = max(x for x, _ in dots) - min(x for x, _ in dots) or 1.0
+    places = [(x / span * wide, y / (top or 1.0) * tall / TALL) for x, y in dots]
+    return _label_sides(places, [""] * (len(dots) - len(names)) + names, 1.0)[-len(names) :]
 
 
 def rank_flow(result: Priorities, shown: int = 10) -> go.Figure:

@@ -17,6 +17,8 @@ INK, FAINT, GRID = "#1c2430", "#667085", "#e3e7ee"
 BASE, ABOVE, BELOW, GHOST = "#8794a8", "#12805c", "#d08a1d", "rgba(120,130,150,0.13)"
 FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, sans-serif"
 
+#: Name of an annotation that helps only on a screen ("point at a dot"): a picture file leaves it out.
+ON_SCREEN = "on screen"
 
 #: How a page shows a figure: one button, which saves it as a picture. Plotly would add one that sends the chart, with
 #: whatever private figures it holds, to its makers' cloud.

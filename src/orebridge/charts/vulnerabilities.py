@@ -8,7 +8,20 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from orebridge.charts.style import ABOVE, BELOW, FAINT, INK, TIER_COLOURS, WAY_COLOURS, blank, dress, empty, note, safe
+from orebridge.charts.style import (
+    ABOVE,
+    BELOW,
+    FAINT,
+    INK,
+    TIER_COLOURS,
+    WAY_COLOURS,
+    blank,
+    dress,
+    empty,
+    look,
+    note,
+    safe,
+)
 from orebridge.labels import Labels, country_name
 
 if TYPE_CHECKING:
@@ -209,7 +222,7 @@ def upstream(found: Vulnerabilities, member: str, product: str, mineral: str | N
             textfont={"size": 12, "color": INK},
         )
     )  # fmt: skip
-    dress(figure, 480, margin={"t": 74, "b": 16, "l": 8, "r": 8})
+    dress(figure, 480, template=look(), margin={"t": 74, "b": 16, "l": 8, "r": 8})
     for stage in range(depth):
         own = [str(c) for c in dict.fromkeys(links.loc[links["stage"] == stage, "upstream"])]
         words = (

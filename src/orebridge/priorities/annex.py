@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from orebridge.labels import and_list, capital
-from orebridge.priorities.page import FIGURES, tables
+from orebridge.priorities.page import FIGURES, caption, tables
 from orebridge.priorities.ranking import TOP, Ranking
 from orebridge.priorities.verb import Priorities
 from orebridge.priorities.words import SHORT, _rank
@@ -25,16 +25,12 @@ def annex(result: Priorities, chains: Sequence[str]) -> Annex:
     """The annex of `orebridge priorities`, with the minerals of these chains in front."""
     chain = result.inputs.minerals.set_index("mineral")["chain"]
     own = {str(mineral) for mineral in chain.index[chain.isin(list(chains))]}
-    pictures = tuple((name, _caption(draw.__doc__), draw(result)) for name, _, draw in FIGURES)
+    pictures = tuple((name, caption(draw), draw(result)) for name, _, draw in FIGURES)
     parts = tuple(_table(ranking, own) for ranking in reversed(result.rankings))
     return Annex(
         "priorities", f"Where these minerals stand among all, {result.inputs.year}", tuple(_words(result, own)), pictures, parts,
         _cautions(result), tables(result), {"priorities.json": result.to_dict()}, dict.fromkeys(("risk", "flow", "heat"), "computed"), 1,
     )  # fmt: skip
-
-
-def _caption(doc: str | None) -> str:
-    return " ".join((doc or "").split("\n\n")[0].split())
 
 
 def _words(result: Priorities, own: set[str]) -> list[str]:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pandas as pd
 
@@ -11,6 +13,11 @@ from orebridge.charts.priorities import heat_map, rank_flow, risk_against_import
 from orebridge.charts.style import CLOSED, QUIET, safe
 from orebridge.priorities.verb import Priorities
 from orebridge.priorities.words import lines_of
+
+if TYPE_CHECKING:
+    import plotly.graph_objects as go
+
+    from orebridge.reports.pictures import Picture
 
 FIGURES = (
     ("risk", "Supply risk against economic importance", risk_against_importance),
@@ -29,7 +36,7 @@ def section(result: Priorities) -> str:
     parts = ['<section id="priorities"><h2>Priority minerals</h2>']
     for name, title, draw in FIGURES:
         figure = draw(result).to_json().replace("<", "\\u003c").replace("&", "\\u0026")
-        note = safe((draw.__doc__ or "").split("\n\n")[0].replace("\n    ", " "))
+        note = safe(caption(draw))
         parts.append(
             f'<h3>{safe(title)}</h3><p class="note">{note}</p><div id="priorities-{name}"></div><script>'
             f"(function(){{var f={figure};Plotly.newPlot('priorities-{name}',f.data,f.layout,"
@@ -80,11 +87,30 @@ def tables(result: Priorities) -> dict[str, pd.DataFrame]:
     return {"ranking": rankings, "scores": scores, "agreement": agreement, "single_points": result.points}
 
 
-def write(result: Priorities, folder: Path) -> list[Path]:
+def stills(result: Priorities) -> list[Picture]:
+    """The figures as pictures that stand alone."""
+    from orebridge.reports.pictures import Picture
+
+    whose = f"{', '.join(r.subject.words for r in result.rankings)}; data of {result.inputs.year}."
+    return [
+        Picture(f"priorities-{name}", f"{title}. {' '.join((draw.__doc__ or '').split())}", draw(result), whose)
+        for name, title, draw in FIGURES
+    ]
+
+
+def caption(draw: Callable[[Priorities], go.Figure]) -> str:
+    """What a figure shows: the first paragraph of what its function says of itself."""
+    return " ".join((draw.__doc__ or "").split("\n\n")[0].split())
+
+
+def write(result: Priorities, folder: Path, pictures: Sequence[str] = ()) -> list[Path]:
     """Write priorities.html, priorities.json and the tables as CSV; the page first in the list.
+
+    `pictures`: kinds of picture files (`png`, `svg`) in which every figure is written too, as priorities-NAME.
 
     All or none, as `reports.write.put`; raises OutputError and leaves the folder as it was.
     """
+    from orebridge.reports.pictures import draw as draw_pictures
     from orebridge.reports.write import csv_file, json_text, put, text_file
 
     def fill(place: Path) -> None:
@@ -94,5 +120,7 @@ def write(result: Priorities, folder: Path) -> list[Path]:
             csv_file(place / name, frame)
         for name, _, draw in FIGURES:
             text_file(place / f"{name}.json", draw(result).to_json())
+        if pictures:
+            draw_pictures(place, stills(result), pictures)
 
     return sorted(put(folder, fill), key=lambda path: (path.name != "priorities.html", path.name))

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from orebridge.labels import Labels, country_name
-from orebridge.provenance import weakest
+from orebridge.provenance import mark, weakest
 from orebridge.reports.ensemble import section as ensemble_section
 from orebridge.reports.section import Section
 from orebridge.reports.section import Table as PlainTable
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     import plotly.graph_objects as go
 
     from orebridge.ensemble.result import Ensemble
+    from orebridge.reports.pictures import Picture
     from orebridge.vulnerabilities.result import Vulnerabilities
 
 OPEN = 3
@@ -84,6 +85,16 @@ class Annex:
         """Figures by the name under which the page knows them."""
         return {f"{self.name}-{name}": figure for name, _, figure in self.figures}
 
+    def stills(self, origin: str) -> list[Picture]:
+        """Figures as pictures that stand alone, their caption marked with how what they show is known."""
+        from orebridge.reports.pictures import Picture
+
+        return [
+            Picture(f"{self.name}-{name}", _marked(caption, word), figure, origin)
+            for name, caption, figure in self.figures
+            for word in [self.pictured.get(name, "")]
+        ]
+
     def content(self) -> dict[str, Any]:
         """What the page's template needs."""
         return {
@@ -100,6 +111,16 @@ class Annex:
             text_file(folder / name, json_text(document))
         for name, frame in self.frames.items():
             table_file(folder / f"{self.name}-{name}", frame)
+
+
+def _marked(caption: str, word: str) -> str:
+    """The caption with the mark of how what it tells of is known.
+
+    >>> _marked("Loss by tier.", "assumed"), _marked("Loss by tier.", "read")
+    ('Loss by tier [a].', 'Loss by tier.')
+    """
+    sign = mark(word) if word else ""
+    return f"{caption.removesuffix('.')} {sign}." if sign else caption
 
 
 def failed(name: str, title: str, why: str) -> Annex:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     import plotly.graph_objects as go
 
     from orebridge.reports.annex import Annex
+    from orebridge.reports.pictures import Picture
     from orebridge.session import Response
 
 SHOWN_ACTIONS = 8  # of each kind; the rest opens on a click
@@ -73,11 +74,11 @@ def render(response: Response, annexes: Sequence[Annex] = ()) -> str:
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     environment.filters |= {"url": _safe_url, "anchor": lambda parts: anchor_of(*parts)}
     environment.globals["zip"] = zip
-    plots = [figure for annex in annexes for figure in annex.plots().items()]
+    plots = [*_figures(response).items(), *(plot for annex in annexes for plot in annex.plots().items())]
     head, begin, rest = page.partition("<!doctype html>")
     return environment.from_string(head + more + begin + rest).render(
         **_content(response), annexes=[annex.content() for annex in annexes],
-        figures_by_name=_figures(response) | {name: _as_json(figure) for name, figure in plots}, plotly=library, style=style, loader=loader,
+        figures_by_name={name: _as_json(figure) for name, figure in plots}, plotly=library, style=style, loader=loader,
         script_hashes=" ".join(f"'sha256-{_digest(text)}'" for text in (library, loader)),
     )  # fmt: skip
 
@@ -91,8 +92,42 @@ def _safe_url(url: str) -> str:
     return url if url.lower().startswith(("https://", "http://")) else ""
 
 
-def _figures(response: Response) -> dict[str, str]:
-    """Figures as JSON that may stand inside a script element."""
+def stills(response: Response, annexes: Sequence[Annex] = ()) -> list[Picture]:
+    """The figures of the brief and of its further sections as pictures that stand alone."""
+    from orebridge.reports.pictures import Picture, origin
+
+    captions = _captions(response)
+    chains = [Labels.of(response).chain(chain) for chain in response.chains]
+    data = f"Data {response.world.version}; base year {response.network.base_year}"
+    whose = f"{content.title(response)}. {origin(response.members, chains, data)}"
+    own = [Picture(f"brief-{name}", captions[name], figure, whose) for name, figure in _figures(response).items()]
+    return own + [picture for annex in annexes for picture in annex.stills(whose)]
+
+
+def _captions(response: Response) -> dict[str, str]:
+    """What stands under each figure, by its name."""
+    labels = Labels.of(response)
+    hit, hinges = labels.chain(hardest_chain(response)), and_list(labels.chain(c) for c in response.hinge_chains)
+    return {
+        "shortage": "Tonnes short by month. A row per member and product, a column per way, one scale per row; grey: months in "
+        "which the shock holds.",
+        "loss": "Loss of each member by way: million USD above, tonnes short below. Dollars rest on assumed values of lost "
+        "output [a]; tonnes are firmer.",
+        "coordination": "What the joint plan itself saves each member, its proposed share of the value, and the payment that "
+        "would bring the one to the other.",
+        "map": f"Planned shipments from and to members in the chain hit hardest ({hit}), all months together. Outlines: "
+        "Natural Earth, public domain; they take no side on any boundary.",
+        "before": "The chain in the base year. Red: from where the shock holds back supply; green: from members; grey: from others. Marks: how "
+        "the shipments are known (d derived, u unverified, a assumed).",
+        "after": f"The {response.best} plan over the months of the shock, on the scale of the base year.",
+        "curve": f"Loss against days of stock ({hinges}). Dotted: days at which 1 % of the loss without stock is left.",
+        "tornado": f"Change of the loss alone ({hinges}). Stated value and range stand under each name; at the bars: the end, "
+        "and the loss there in million USD.",
+    }
+
+
+def _figures(response: Response) -> dict[str, go.Figure]:
+    """Figures by the name under which the page knows them."""
     links = chain_links(response)
     built: dict[str, go.Figure] = {
         "shortage": charts.shortage_by_month(response),
@@ -105,10 +140,11 @@ def _figures(response: Response) -> dict[str, str]:
         built["coordination"] = charts.coordination(response)
     if len(response.curve):
         built |= {"curve": charts.stock_curve(response), "tornado": charts.tornado(response)}
-    return {name: _as_json(figure) for name, figure in built.items()}
+    return built
 
 
 def _as_json(figure: go.Figure) -> str:
+    """JSON that may stand inside a script element."""
     return str(figure.to_json()).replace("<", "\\u003c").replace("&", "\\u0026")
 
 
@@ -120,6 +156,7 @@ def _content(response: Response) -> dict[str, Any]:
         "version": __version__,
         "data_version": response.world.version,
         "title": content.title(response),
+        "captions": _captions(response),
         "start": response.start,
         "end": response.month_label(response.months),
         "months": response.months,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,7 +10,8 @@ import pandas as pd
 
 from orebridge.labels import and_list, country_name, in_words
 from orebridge.reports.content import money, percent, tonnes
-from orebridge.reports.section import Section, Table, print_lines
+from orebridge.reports.pictures import origin
+from orebridge.reports.section import Section, Table, print_lines, stills
 from orebridge.reports.section import page as section_page
 
 if TYPE_CHECKING:
@@ -50,8 +51,12 @@ def print_ensemble(ensemble: Ensemble, console: Console) -> None:
     print_lines(section(ensemble), console)
 
 
-def write_ensemble(ensemble: Ensemble, folder: Path) -> list[Path]:
-    """Write ensemble.html, ensemble.json and the tables as CSV and Parquet, all or none; returns the files written."""
+def write_ensemble(ensemble: Ensemble, folder: Path, pictures: Sequence[str] = ()) -> list[Path]:
+    """Write ensemble.html, ensemble.json and the tables as CSV and Parquet, all or none; returns the files written.
+
+    `pictures`: kinds of picture files (`png`, `svg`) in which every chart is written too, as simulate-NAME.
+    """
+    from orebridge.reports.pictures import draw
     from orebridge.reports.write import json_text, put, table_file, text_file
 
     def fill(place: Path) -> None:
@@ -59,6 +64,8 @@ def write_ensemble(ensemble: Ensemble, folder: Path) -> list[Path]:
         text_file(place / "ensemble.json", json_text(ensemble.to_dict()))
         for name, frame in ensemble.tables().items():
             table_file(place / name, frame)
+        if pictures:
+            draw(place, stills(section(ensemble), "simulate", _whose(ensemble)), pictures)
 
     written = put(Path(folder), fill)
     return sorted(written, key=lambda path: path.name != "ensemble.html")
@@ -68,6 +75,13 @@ def page(ensemble: Ensemble) -> str:
     """The section as a page that opens without a network."""
     made = ", ".join(f"{name} {value}" for name, value in ensemble.identity.items())
     return section_page(section(ensemble), f"Made with: {made}. Every figure behind the draws: distributions.csv.")
+
+
+def _whose(ensemble: Ensemble) -> str:
+    """The origin of a picture."""
+    setting, chains = ensemble.setting, [chain.replace("_", " ") for chain in ensemble.setting.chains]
+    drawn = f"{ensemble.runs:,} draws of {setting.months} months, seed {setting.seed}, {PLANS[setting.way]}"
+    return origin(setting.network.members, chains, drawn, f"Data {ensemble.identity['tables']}")
 
 
 # --- words -------------------------------------------------------------------------------------------------------------

@@ -52,14 +52,22 @@ def annex(red: RedTeam, plans: Sequence[FixPlan], labels: Labels) -> Annex:
     )  # fmt: skip
 
 
-def write_redteam(found: Attack, folder: Path) -> list[Path]:
-    """Write redteam.json and the tables as CSV and Parquet, all or none; returns the files written, the JSON first."""
+def write_redteam(found: Attack, folder: Path, pictures: Sequence[str] = ()) -> list[Path]:
+    """Write redteam.json and the tables as CSV and Parquet, all or none; returns the files written, the JSON first.
+
+    `pictures`: kinds of picture files (`png`, `svg`) in which the charts are written too, as redteam-NAME.
+    """
+    from orebridge.reports.pictures import draw, origin
     from orebridge.reports.write import json_text, put, table_file, text_file
 
     def fill(place: Path) -> None:
         text_file(place / "redteam.json", json_text(found.to_dict()))
         for name, frame in found.tables().items():
             table_file(place / f"redteam-{name}", frame)
+        if pictures:
+            red, labels = found.red, found.labels
+            whose = origin(red.members, [*map(labels.chain, red.chains)], f"Base year {red.network.base_year}")
+            draw(place, annex(red, found.fixes, labels).stills(whose), pictures)
 
     return sorted(put(Path(folder), fill), key=lambda path: path.name != "redteam.json")
 

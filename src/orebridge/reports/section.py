@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     import plotly.graph_objects as go
     from rich.console import Console
 
+    from orebridge.reports.pictures import Picture
+
 WIDEST = 100
 STYLE = (
     "body{font-family:system-ui,'Segoe UI',Roboto,Arial,sans-serif;color:#1c2430;max-width:60rem;margin:2rem auto;"
@@ -86,6 +88,13 @@ def page(part: Section, foot: str) -> str:
         f"<!doctype html><html lang='en'><head><meta charset='utf-8'>{CLOSED}<title>{html.escape(part.title)} – Orebridge</title>"
         f"<style>{STYLE}</style><script>{plotly.offline.get_plotlyjs()}</script></head><body>{''.join(body)}</body></html>"
     )
+
+
+def stills(part: Section, name: str, origin: str) -> list[Picture]:
+    """The figures of a section as pictures that stand alone, `name` before the name of each."""
+    from orebridge.reports.pictures import Picture
+
+    return [Picture(f"{name}-{key}", caption, make(), origin) for key, caption, make in part.figures]
 
 
 def _plain(table: Table) -> list[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,7 +12,7 @@ import pandas as pd
 
 from orebridge.labels import Labels, and_list, country_name, in_words, inside
 from orebridge.reports.content import money, percent, tonnes
-from orebridge.reports.section import Section, Table, print_lines
+from orebridge.reports.section import Section, Table, print_lines, stills
 from orebridge.reports.section import page as section_page
 from orebridge.shocks import AFTERMATH
 
@@ -131,10 +131,17 @@ def print_vulnerabilities(found: Vulnerabilities, console: Console) -> None:
     print_lines(section(found), console)
 
 
-def write_vulnerabilities(found: Vulnerabilities, folder: Path) -> list[Path]:
-    """Write vulnerabilities.html, .json with its schema, and the tables as CSV and Parquet, all or none."""
+def write_vulnerabilities(found: Vulnerabilities, folder: Path, pictures: Sequence[str] = ()) -> list[Path]:
+    """Write vulnerabilities.html, .json with its schema, and the tables as CSV and Parquet, all or none.
+
+    `pictures`: kinds of picture files (`png`, `svg`) in which every chart is written too, as vulnerabilities-NAME.
+    """
+    from orebridge.reports.pictures import draw, origin
     from orebridge.reports.write import json_text, put, table_file, text_file
     from orebridge.vulnerabilities.result import schema
+
+    chains = [Labels.of(found.world).chain(chain) for chain in found.chains]
+    whose = origin(found.members, chains, _foot(found).removesuffix("."))
 
     def fill(place: Path) -> None:
         text_file(place / "vulnerabilities.html", page(found))
@@ -142,6 +149,8 @@ def write_vulnerabilities(found: Vulnerabilities, folder: Path) -> list[Path]:
         text_file(place / "vulnerabilities.schema.json", json.dumps(schema(found.tables), indent=1))
         for name, frame in found.tables.items():
             table_file(place / name, frame)
+        if pictures:
+            draw(place, stills(section(found), "vulnerabilities", whose), pictures)
 
     written = put(Path(folder), fill)
     return sorted(written, key=lambda path: path.name != "vulnerabilities.html")
@@ -149,7 +158,11 @@ def write_vulnerabilities(found: Vulnerabilities, folder: Path) -> list[Path]:
 
 def page(found: Vulnerabilities) -> str:
     """The section as a page that opens without a network."""
-    return section_page(section(found), f"Data {found.world.version}; base year {found.network.base_year}.")
+    return section_page(section(found), _foot(found))
+
+
+def _foot(found: Vulnerabilities) -> str:
+    return f"Data {found.world.version}; base year {found.network.base_year}."
 
 
 # --- words --------------------------------------------------------------------------------------------------------

@@ -17,7 +17,7 @@ import pandas as pd
 
 from orebridge.errors import OutputError
 from orebridge.layout import RISKY, inert
-from orebridge.reports.brief import render
+from orebridge.reports.brief import render, stills
 from orebridge.reports.plan_json import schema_text
 from orebridge.trail import Trail
 
@@ -45,16 +45,19 @@ def check_writable(folder: Path) -> None:
         raise OutputError(f"could not write to {folder}: no permission to write in {there}. Choose another folder.")
 
 
-def write_all(response: Response, folder: Path, annexes: Sequence[Annex] = ()) -> list[Path]:
+def write_all(
+    response: Response, folder: Path, annexes: Sequence[Annex] = (), pictures: Sequence[str] = ()
+) -> list[Path]:
     """Write brief.html, plan.json with its schema, and the tables as CSV and Parquet; returns the files written.
 
-    Further sections go into the brief, with their own JSON and tables beside it.
+    Further sections go into the brief, with their own JSON and tables beside it. `pictures`: kinds of picture files (`png`,
+    `svg`) in which every figure is written too, as brief-NAME and SECTION-NAME.
 
     All or none: files are written to a folder beside, flushed to the disk, then renamed into place; what they replace is
     kept until all are there and put back if one fails. Other files of the folder stay. Raises OutputError (full disk, no
     permission); that and an interruption leave the folder as it was.
     """
-    return put(Path(folder), lambda place: _write(response, place, annexes))
+    return put(Path(folder), lambda place: _write(response, place, annexes, pictures))
 
 
 def put(folder: Path, fill: Callable[[Path], None]) -> list[Path]:
@@ -120,7 +123,7 @@ def _why(folder: Path, error: OSError) -> str:
     return f"{text}. Choose another folder or make room; no half-written file was left."
 
 
-def _write(response: Response, folder: Path, annexes: Sequence[Annex]) -> None:
+def _write(response: Response, folder: Path, annexes: Sequence[Annex], pictures: Sequence[str]) -> None:
     text_file(folder / "plan.json", json_text(response.to_dict()))
     text_file(folder / "plan.schema.json", schema_text())
     for name, frame in _frames(response).items():
@@ -128,6 +131,10 @@ def _write(response: Response, folder: Path, annexes: Sequence[Annex]) -> None:
     for annex in annexes:
         annex.write(folder)
     text_file(folder / "brief.html", render(response, annexes))
+    if pictures:
+        from orebridge.reports.pictures import draw
+
+        draw(folder, stills(response, annexes), pictures)
 
 
 def _frames(response: Response) -> dict[str, pd.DataFrame]:
