@@ -86,7 +86,7 @@ def _left_out(response: Response) -> str:
     about = and_list(inside(Labels.of(response).chain(chain)) for chain in response.hinge_chains)
     rest = "the other chain, which holds" if left == 1 else f"the other {left} chains, which together hold"
     return (
-        f" Stock curve, tornado, limits and remedies are for {about}; they leave out {rest} less than a twentieth of "
+        f" Stock curve, tornado, limits and remedies are for {about}; they leave out {rest} less than a tenth of "
         "what is lost without a plan."
     )
 

@@ -24,7 +24,8 @@ def part(chain: str, usd: float) -> SimpleNamespace:
     ("lost", "expected"),
     [
         ({"a": 60.0, "b": 38.0, "c": 2.0}, ["a", "b"]),  # 98 of 100
-        ({"a": 2.0, "b": 96.0, "c": 2.0}, ["b"]),
+        ({"a": 4.0, "b": 91.0, "c": 5.0}, ["b"]),  # nine tenths are enough
+        ({"a": 7.0, "b": 85.0, "c": 8.0}, ["b", "c"]),
         ({"a": 0.0, "b": 0.0}, ["a"]),  # nothing lost: one all the same
         ({"a": 50.0, "b": 50.0}, ["a", "b"]),
         ({"a": 1.0, "b": math.nan, "c": 99.0}, ["c", "b"]),  # unknown may be large

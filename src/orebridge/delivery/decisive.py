@@ -24,7 +24,7 @@ from orebridge.delivery.remedies import Help, help_at, in_short
 from orebridge.network import SupplyNetwork
 from orebridge.shocks import Effects
 
-SHARE = 0.95
+SHARE = 0.9
 LISTED, MARGINAL = 8, 5  # most rows of limits and remedies, and of values of one more tonne
 ENDS = ("low", "stated", "high")
 Note = Callable[[str], None]

@@ -55,8 +55,7 @@ class Warm:
 
     Cases must be of one chain. The first is solved by the interior point and the others start from there: most differ
     little from it, and its plan keeps clear of limits that do not matter. `far`: each case lies farther from the first
-    than from the one before, and starts from that. What turns out too far is solved by the interior point too. Not for
-    several threads at once.
+    than from the one before, and starts from that, or by the interior point again. Not for several threads at once.
     """
 
     def __init__(self, way: str, far: bool = False) -> None:
@@ -83,7 +82,7 @@ class Warm:
             model.program.keep_steady()
             self._kept = model.program
         model.program.minimise(single_costs(model))
-        solution = model.program.solve(from_base=ours and not first, interior=True)
+        solution = model.program.solve(from_base=ours and not first, interior=first or self.far)
         if first or self.far:
             model.program.keep_base()
         if not all(np.array_equal(_cost(model, a), _cost(model, b)) for a, b in pairs):
