@@ -141,6 +141,20 @@ def test_the_ranking_comes_by_itself_unless_the_answer_is_to_be_quick(
     assert ('<h2 id="priorities">' in (tmp_path / "brief.html").read_text(encoding="utf-8")) == expected
 
 
+def test_files_of_an_earlier_answer_are_told_of(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """They would else be taken for this one's: another shock's red team beside this shock's plan."""
+    monkeypatch.setattr("orebridge.session.respond", lambda *_, **__: answers.small())
+    monkeypatch.setitem(made.MAKERS, "redteam", lambda _: plain("redteam"))
+    assert run("respond", "china-antimony-2024", "--with", "redteam", "--out", tmp_path) == 0
+    assert "not of this answer" not in capsys.readouterr().err
+    assert run("respond", "china-antimony-2024", "--with", "none", "--out", tmp_path) == 0
+    said = " ".join(capsys.readouterr().err.split())
+    assert "not of this answer, though in the folder: redteam-table.csv, redteam-table.parquet, redteam.json" in said
+    assert (tmp_path / "redteam.json").exists()
+
+
 def plain(name: str, text: str = "text") -> Annex:
     table = Table(
         text, (text, "b"), ((Cell(text), Cell("1", "derived")),), frozenset({text}), (text,), {"b": "assumed"}

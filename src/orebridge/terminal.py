@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from orebridge.stories import Section
 
 WIDTH, WIDEST = 100, 140
+NAMED = 6  # files of a folder that are named
 
 Members = Annotated[str, typer.Option("--for", help="Allies, ISO alpha-3, comma-separated.")]
 Tables = Annotated[Path | None, typer.Option("--world", help="Folder of tables used instead of the bundled world.")]
@@ -112,11 +113,19 @@ def emit(text: str) -> None:
 
 
 def told_of(written: list[Path], out: Path | None) -> None:
-    """Say on standard error how many files were written, and which to open first; nothing where there are none."""
-    if written:
+    """Say on standard error how many files were written, which to open first, and which of the folder are not of this answer.
+
+    Nothing where there are none. Files of an earlier run are left: who wrote them is not known.
+    """
+    if written and out is not None:
         from rich.console import Console
 
         text = f"wrote {len(written)} files to {out}; open {written[0]}"
+        now = {path.name for path in written}
+        others = sorted(path.name for path in out.iterdir() if path.is_file() and path.name not in now)
+        if others:
+            more = f" and {len(others) - NAMED} more" if len(others) > NAMED else ""
+            text += f"\nnot of this answer, though in the folder: {', '.join(others[:NAMED])}{more}"
         Console(stderr=True).print(text, highlight=False, markup=False, soft_wrap=True)
 
 
