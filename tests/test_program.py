@@ -218,13 +218,19 @@ def test_two_stages():
 
 
 # --- bases ------------------------------------------------------------------------------------------------------------
+def engine_runs(monkeypatch: pytest.MonkeyPatch) -> list[parts.Engine]:
+    """The engines that run from now on, one entry per run."""
+    solved: list[parts.Engine] = []
+    run = parts.Engine._run
+    monkeypatch.setattr(parts.Engine, "_run", lambda self: solved.append(self) or run(self))
+    return solved
+
+
 def test_tightening_that_does_not_bite_costs_no_solve(monkeypatch, one_engine_per_component):
     p, x, need = two_chains()
     first = p.solve()
     p.keep_base()
-    solved = []
-    run = parts.Engine._run
-    monkeypatch.setattr(parts.Engine, "_run", lambda self: solved.append(self) or run(self))
+    solved = engine_runs(monkeypatch)
     with p.changed():
         p.set_bounds(x.ids[1], upper=6.0)  # tin makes 5
         assert p.solve(from_base=True).objective == first.objective
@@ -247,9 +253,7 @@ def test_loosening_what_has_no_price_costs_no_solve(monkeypatch):
     p, x, _ = two_plants(need=2.0)  # all from a, whose room of 4 has no price
     first = p.solve()
     p.keep_base()
-    solved = []
-    run = parts.Engine._run
-    monkeypatch.setattr(parts.Engine, "_run", lambda self: solved.append(self) or run(self))
+    solved = engine_runs(monkeypatch)
     with p.changed():
         p.set_bounds(x, upper=[100.0, np.inf])
         assert p.solve(from_base=True).objective == first.objective == pytest.approx(2.0)

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from orebridge.charts.style import FAINT, INK, ON_SCREEN, blank, dress, empty, note, safe
-from orebridge.charts.worldmap import LAND, PAGE, SHORE, TALL, _label_sides, outlines
+from orebridge.charts.worldmap import LAND, PAGE, SHORE, TALL, label_sides, outlines
 from orebridge.labels import country_name
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ def exposure_map(found: Vulnerabilities) -> go.Figure:
     names = [country_name(str(c)) if k < NAMED else "" for k, c in enumerate(worst["country"])]
     figure.add_scatter(
         x=xs, y=ys, mode="markers+text", text=[safe(name) for name in names], showlegend=False, hoverinfo="text",
-        textposition=_label_sides(list(zip(xs, ys, strict=True)), names, PAGE / (EAST - WEST)),
+        textposition=label_sides(list(zip(xs, ys, strict=True)), names, PAGE / (EAST - WEST)),
         textfont={"size": 11, "color": INK, "shadow": HALO}, marker={"size": 6, "color": INK, "line": {"color": "white", "width": 1}},
         hovertext=[
             f"<b>{safe(country_name(str(r.country)))}</b><br>{safe(str(r.words))}<br>{float(str(r.planned_usd)) / 1e6:,.3g} million USD"

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from orebridge.charts.style import FAINT, GRID, INK, blank, dress, empty, safe
-from orebridge.charts.worldmap import TALL, _label_sides
+from orebridge.charts.worldmap import TALL, label_sides
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -27,7 +27,6 @@ def risk_against_importance(result: Priorities, shown: int = 14) -> go.Figure:
     Importance is of the EU's economy: nobody prints it for others. The dotted lines are the EU's thresholds. Named are the
     minerals that are critical for somebody and the riskiest.
     """
-
     rankings = [r for r in result.rankings if "eu2023" in r.scores]
     if not rankings or all(r.scores["eu2023"]["score"].isna().all() for r in rankings):
         return empty("The EU method was left out, or has no score for these economies.")
@@ -69,7 +68,7 @@ def _sides(dots: list[tuple[float, float]], names: list[str], top: float) -> lis
     wide, tall = PLOT
     span = max(x for x, _ in dots) - min(x for x, _ in dots) or 1.0
     places = [(x / span * wide, y / (top or 1.0) * tall / TALL) for x, y in dots]
-    return _label_sides(places, [""] * (len(dots) - len(names)) + names, 1.0)[-len(names) :]
+    return label_sides(places, [""] * (len(dots) - len(names)) + names, 1.0)[-len(names) :]
 
 
 def rank_flow(result: Priorities, shown: int = 10) -> go.Figure:
@@ -78,7 +77,6 @@ def rank_flow(result: Priorities, shown: int = 10) -> go.Figure:
     The position is the rank among the minerals that the method scores, stretched to the same length for all; a gap means
     that the method has no score.
     """
-
     ranking = result.rankings[-1]
     methods = [m for m in ranking.methods if ranking.scores[m.name]["rank"].notna().sum() > 1]
     table = ranking.table[ranking.table["rank"].notna()]

@@ -110,7 +110,7 @@ def shipment_map(response: Response, way: str | None = None, most: int = MOST_RO
     names = [country_name(c) for c in ends]
     figure.add_scatter(
         x=xs, y=ys, mode="markers+text", showlegend=False, text=[safe(name) for name in names], hoverinfo="skip",
-        textposition=_label_sides(list(zip(xs, ys, strict=True)), names, PAGE / (east - west)),
+        textposition=label_sides(list(zip(xs, ys, strict=True)), names, PAGE / (east - west)),
         textfont={"size": 11, "color": INK}, marker={"size": 5, "color": INK},
     )  # fmt: skip
     dress(figure, round(height) + 70, margin={"t": 40, "r": 4, "b": 30, "l": 4}, hovermode="closest")
@@ -164,7 +164,7 @@ def _group(tonnes: float, base: float, unsure: bool) -> str:
     return "as in the base year [d/u/a]" if unsure else "as in the base year"
 
 
-def _label_sides(points: list[Point], names: list[str], scale: float) -> list[str]:
+def label_sides(points: list[Point], names: list[str], scale: float) -> list[str]:
     """On which side of its point each name stands so that names do not cover each other (`scale`: px per degree)."""
     taken: list[tuple[float, float, float, float]] = [
         (x * scale - 4, y * scale * TALL - 4, x * scale + 4, y * scale * TALL + 4) for x, y in points
