@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from orebridge.errors import UnknownLabel, WorkspaceError
 from orebridge.reading import near
 
@@ -31,6 +33,9 @@ _CONFIG: Mapping[str, Any] = {
     "memory_limit": "512MB", "autoinstall_known_extensions": False, "autoload_known_extensions": False,
     "enable_external_access": False,
 }  # fmt: skip
+#: For writing: what is committed stands in the one file at once, not in a log beside it; and one thread, because rows come
+#: a batch at a time while another thread reads the next, and a few thousand of them are not worth waking a second one.
+_WRITING: Mapping[str, Any] = {**_CONFIG, "checkpoint_threshold": "0KB", "threads": 1}
 
 #: Columns of the tables of figures; `file` and `row` come first in each and say where the figure was read.
 TABLES: Mapping[str, Mapping[str, str]] = {
@@ -199,7 +204,8 @@ class Writing:
         held = self.connection.execute("SELECT id, part, source, vintage FROM vintages").fetchall()
         self._last_id = max((int(row[0]) for row in held), default=0)
         self._earlier = {str(row[1]): int(row[0]) for row in held if row[2:] == (about.source, about.vintage)}
-        self._last_file = int(self.connection.execute("SELECT max(file) FROM files").fetchall()[0][0] or 0)
+        found = self.connection.execute("SELECT max(file) FROM files").fetchall() if held else [(0,)]
+        self._last_file = int(found[0][0] or 0)
         self.rows = 0
         self.files: list[int] = []
 
@@ -255,8 +261,11 @@ class Writing:
         keys = ", ".join(KEYS[table])
         files = ", ".join(str(file) for file in self.files)
         repeated = f"FROM {table} WHERE file IN ({files}) GROUP BY {keys} HAVING count(*) > 1"
-        # Which rows they are is asked only if there are any: collecting them for every key costs five times as much.
-        if not self.connection.execute(f"SELECT 1 {repeated} LIMIT 1").fetchall():
+        # Equal keys have equal hashes. Only if there are any (perhaps of keys that differ) are the keys themselves grouped,
+        # which costs six times as much.
+        hashes = self.connection.execute(f"SELECT hash({keys}) AS hashed FROM {table} WHERE file IN ({files})")
+        hashed = np.sort(hashes.fetchnumpy()["hashed"])
+        if not (hashed[1:] == hashed[:-1]).any():
             return []
         found = self.connection.execute(
             f"SELECT {keys}, list(DISTINCT row ORDER BY row) {repeated} ORDER BY {keys} LIMIT {most}"
@@ -308,7 +317,7 @@ def open_workspace(path: Path | None = None, *, writing: bool = False) -> Iterat
         if writing:
             file.parent.mkdir(parents=True, exist_ok=True)
         fresh = not file.exists()
-        connection = duckdb.connect(str(file), read_only=not writing, config=dict(_CONFIG))
+        connection = duckdb.connect(str(file), read_only=not writing, config=dict(_WRITING if writing else _CONFIG))
     except (duckdb.Error, OSError) as error:
         raise WorkspaceError(
             f"{file}: cannot be opened ({_first_line(error)}). Another process may be using it, or it is no workspace: "
@@ -338,6 +347,7 @@ def _prepare(connection: duckdb.DuckDBPyConnection, file: Path, fresh: bool) -> 
     try:
         if fresh:
             connection.execute(_made())
+            return
         found = connection.execute("SELECT version FROM about").fetchall()
     except duckdb.Error as error:
         raise WorkspaceError(f"{file}: a DuckDB file, but no workspace of ours ({_first_line(error)}).") from error

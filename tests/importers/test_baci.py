@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from orebridge.errors import ImportRefused
 from orebridge.importers import Wish, import_source
-from orebridge.importers.baci_rows import WrongLine, _hash, pick, wanted_codes
+from orebridge.importers.baci_rows import WrongLine, _hash, _places, pick, wanted_codes
 from orebridge.workspace import open_workspace
 
 from .make import BACI_ROWS, WHEEL, baci_csv, baci_folder, baci_store, zipped
@@ -194,6 +194,29 @@ def test_picking_is_what_splitting_line_by_line_gives(lines: list[tuple[object, 
     expected = [at for at, line in enumerate(lines) if str(line[3]).rjust(6, "0") in wanted]
     assert (picked.lines, picked.positions.tolist()) == (len(lines), expected)
     assert picked.text.decode() == "".join(texts[at].replace('"', "") + end for at in expected)
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    st.lists(st.one_of(st.integers(0, 12).map(lambda n: "x" * n), st.just("x" * 40)), max_size=30),
+    st.binary(max_size=9),
+)
+def test_line_ends_are_found_where_numpy_finds_them(lines: list[str], tail: bytes) -> None:
+    """A law, also for lines of less than eight bytes, for bytes after the last whole word, and after a longer block."""
+    for octets in (
+        np.zeros(600, np.uint8) + 10,
+        np.frombuffer("".join(x + "\n" for x in lines).encode() + tail, np.uint8),
+    ):
+        assert _places(octets, 10).tolist() == np.flatnonzero(octets == 10).tolist()
+
+
+@pytest.mark.parametrize("pair", ["4,8", "1234,8", "8,1234", ",8", "4,", "4A,8", "a,b", "842,392"])
+@pytest.mark.parametrize("year", ["2024", "24", "02024"])
+def test_lines_of_another_shape_are_picked_all_the_same(year: str, pair: str) -> None:
+    """What is wrong in them is for the parser to say; that they hold a wanted code is seen."""
+    lines = [f"{year},{pair},{code},1.000,2.000" for code in ("010121", "282200", "282201", "282200")]
+    picked = pick("".join(line + "\n" for line in lines).encode(), wanted_codes(["282200"]))
+    assert picked.positions.tolist() == [1, 3] and picked.text.decode() == f"{lines[1]}\n{lines[3]}\n"
 
 
 def test_a_code_that_shares_the_place_of_a_wanted_one_is_not_taken_for_it() -> None:

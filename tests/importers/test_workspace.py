@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -110,6 +111,19 @@ def test_an_error_half_way_leaves_what_was_there(tmp_path: Path) -> None:
             raise KeyError
         assert space.frame("SELECT count(*) AS n FROM trade")["n"].tolist() == [5]
     assert rows_of(where) == 5
+
+
+def test_what_is_committed_stands_in_the_one_file_at_once(tmp_path: Path) -> None:
+    """Who copies the file while it is still open, or after a crash, loses no committed row in a log beside it."""
+    where = tmp_path / "w.duckdb"
+    import_source("baci", baci_folder(tmp_path / "baci"), where)
+    made = Rows("trade")
+    made.add(row=1, year=2025, hs="282200", importer="JPN", exporter="COD", tonnes=1.0, usd=1.0)
+    with open_workspace(where, writing=True) as space:
+        with space.replacing(About("baci", "V202601", "x", "x", "x", "x")) as writing:
+            writing.add("trade", writing.file("HS92 2025", "x"), made.batch("", "").rows)
+        shutil.copy(where, tmp_path / "copy.duckdb")
+    assert rows_of(tmp_path / "copy.duckdb") == 6
 
 
 KILLED = """

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import csv
 import io
-import os
 import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
@@ -36,8 +35,6 @@ FILE = re.compile(r"baci_hs(\d\d)_y(\d{4})_v(\w+)\.csv")
 HEADER = ["t", "i", "j", "k", "v", "q"]
 NOMENCLATURE = "92"
 FLUSH_ROWS = 200_000
-#: Beside the thread that reads and the one that hashes; on two processors a second one would only get in their way.
-WORKERS = 1 if (os.cpu_count() or 1) < 4 else 2
 
 
 def read(given: Opened, side: SideFiles, wish: Wish, note: Note, limits: Limits) -> Reading:
@@ -99,13 +96,15 @@ class _YearFile:
         texts: list[bytes] = []
         held = 0
         with self.member.open() as stream:
-            blocks = baci_rows.Blocks(stream, self.limits.member_bytes, 2 * WORKERS)
-            for picked in baci_rows.in_order(self._pick, self._after_header(iter(blocks)), WORKERS):
-                if isinstance(picked, baci_rows.WrongLine):
+            blocks = baci_rows.Blocks(stream, self.limits.member_bytes)
+            for block in self._after_header(iter(blocks)):
+                try:
+                    picked = baci_rows.pick(block, self.wanted, self.known)
+                except baci_rows.WrongLine as error:
                     raise ImportRefused(
-                        f"{self.member.name}, line {self.line + picked.position}: {picked.what}. The file is damaged "
+                        f"{self.member.name}, line {self.line + error.position}: {error.what}. The file is damaged "
                         "or not BACI as CEPII gives it; fetch it again."
-                    )
+                    ) from error
                 if len(picked.positions):
                     places.append(picked.positions + self.line)
                     texts.append(picked.text)
@@ -137,12 +136,6 @@ class _YearFile:
         if rest:
             yield rest
         yield from pieces
-
-    def _pick(self, block: memoryview) -> baci_rows.Picked | baci_rows.WrongLine:
-        try:
-            return baci_rows.pick(block, self.wanted, self.known)
-        except baci_rows.WrongLine as error:
-            return error
 
     def _batch(self, places: list[NDArray[np.int64]], texts: list[bytes]) -> Batch:
         rows = np.concatenate(places)

@@ -42,9 +42,9 @@ class Codes:
         self.side = side
         rows = own_table("hs.csv")
         self.headings = [row["hs"] for row in rows]
-        #: Number of a heading -> its place in `headings`.
-        self.place: NDArray[np.int32] = np.full(HEADINGS, UNKNOWN, np.int32)
-        self.place[[int(hs) for hs in self.headings]] = np.arange(len(self.headings))
+        #: Number of a heading -> one more than its place in `headings`, 0 if not wanted (zeros cost no memory).
+        self.place: NDArray[np.int16] = np.zeros(HEADINGS, np.int16)
+        self.place[[int(hs) for hs in self.headings]] = 1 + np.arange(len(self.headings))
         self.last_year = {int(row["hs"]): int(row["last_year"]) for row in rows if row["last_year"]}
         self.dead_because = {int(row["hs"]): row["note"] for row in rows if row["last_year"]}
         meaning = dict(numeric_countries())
@@ -61,7 +61,7 @@ class Codes:
                 )
         self.names = np.array(sorted(set(meaning.values())))
         position = {str(name): at for at, name in enumerate(self.names)}
-        self.table: NDArray[np.int32] = np.full(COUNTRIES, UNKNOWN, np.int32)
+        self.table: NDArray[np.int16] = np.full(COUNTRIES, UNKNOWN, np.int16)
         for number, country in meaning.items():
             self.table[number] = position[country]
         self.table[sorted(excluded)] = LEFT_OUT
@@ -130,8 +130,8 @@ def trade_rows(columns: Columns, rows: NDArray[np.int64], codes: Codes, file: st
             codes.side.miss("code", str(code), f"{file}, line {rows[at]}, column {column}")
         sides.append(found)
     exporter, importer = sides
-    which = _looked_up(codes.place, columns.product)
-    keep = which != UNKNOWN
+    which = _looked_up(codes.place, columns.product) - 1
+    keep = which >= 0
     for found, numbers in ((exporter, columns.exporter), (importer, columns.importer)):
         for code in np.unique(numbers[(found == LEFT_OUT) & keep]).tolist():
             hit = (numbers == code) & keep
@@ -157,15 +157,15 @@ def trade_rows(columns: Columns, rows: NDArray[np.int64], codes: Codes, file: st
     )
 
 
-def _looked_up(table: NDArray[np.int32], numbers: NDArray[np.int64]) -> NDArray[np.int32]:
+def _looked_up(table: NDArray[np.int16], numbers: NDArray[np.int64]) -> NDArray[np.int16]:
     """What the table says of each number, UNKNOWN for those outside it."""
     inside = (numbers >= 0) & (numbers < len(table))
     if inside.all():
         return table[numbers]
-    return np.where(inside, table[np.where(inside, numbers, 0)], UNKNOWN).astype(np.int32)
+    return np.where(inside, table[np.where(inside, numbers, 0)], UNKNOWN).astype(np.int16)
 
 
-def _dictionary(which: NDArray[np.int32], names: list[str]) -> pa.DictionaryArray:
+def _dictionary(which: NDArray[np.int16], names: list[str]) -> pa.DictionaryArray:
     import pyarrow as pa
 
     return cast("pa.DictionaryArray", pa.DictionaryArray.from_arrays(pa.array(which), pa.array(names)))

@@ -63,7 +63,7 @@ class Reading:
     #: File -> (sha256, bytes); asked for when the batches are exhausted.
     files: Callable[[], Mapping[str, tuple[str, int]]]
     remarks: list[str] = field(default_factory=list)
-    #: Whether the first batch may be read by another thread while the workspace is opened (SQLite's may not).
+    #: Whether another thread may read the next batch while one is written (SQLite's may not).
     ahead: bool = False
 
 
@@ -157,7 +157,7 @@ def import_source(
 
 @contextmanager
 def _read_ahead(reading: Reading) -> Iterator[Iterator[Batch]]:
-    """The batches; where it may be, the first is read by a thread meanwhile, which raises what it raised when asked for."""
+    """The batches; where it may be, a thread reads the next one meanwhile, and raises what it raised when asked for."""
     if not reading.ahead:
         yield reading.batches
         return
@@ -165,9 +165,10 @@ def _read_ahead(reading: Reading) -> Iterator[Iterator[Batch]]:
         first = pool.submit(next, reading.batches, None)
 
         def batches() -> Iterator[Batch]:
-            if (batch := first.result()) is not None:
+            ahead = first
+            while (batch := ahead.result()) is not None:
+                ahead = pool.submit(next, reading.batches, None)
                 yield batch
-                yield from reading.batches
 
         yield batches()
 
