@@ -28,6 +28,7 @@ FILE_NAME = "orebridge.duckdb"
 #: Names the workspace to use where a command names none.
 ENVIRONMENT = "OREBRIDGE_WORKSPACE"
 VERSION = 1
+NOTHING_YET = "there is no workspace yet; import a source: orebridge data import SOURCE PATH."
 #: Memory bounded (DuckDB spills to a folder beside the file); nothing is fetched from the network or read from elsewhere.
 _CONFIG: Mapping[str, Any] = {
     "memory_limit": "512MB", "autoinstall_known_extensions": False, "autoload_known_extensions": False,
@@ -130,9 +131,11 @@ class FileRead:
 class Workspace:
     """An open workspace. Use `open_workspace`."""
 
-    def __init__(self, path: Path, connection: duckdb.DuckDBPyConnection) -> None:
+    def __init__(self, path: Path, connection: duckdb.DuckDBPyConnection, made: bool) -> None:
         self.path = path
         self.connection = connection
+        #: Whether its tables are there; they are made in the transaction that writes the first vintage.
+        self.made = made
 
     def frame(self, sql: str, values: Sequence[object] | Mapping[str, object] | None = None) -> pd.DataFrame:
         """The rows of a question."""
@@ -176,10 +179,13 @@ class Workspace:
 
         self.connection.execute("BEGIN TRANSACTION")
         try:
+            if not self.made:
+                self.connection.execute(_tables())
             writing = Writing(self, about)
             yield writing
             writing.finish()
             self.connection.execute("COMMIT")
+            self.made = True
         except BaseException as error:
             # A connection that broke has nothing to roll back; what was committed before stands either way.
             with suppress(duckdb.Error):
@@ -304,13 +310,13 @@ class Writing:
 
 @contextmanager
 def open_workspace(path: Path | None = None, *, writing: bool = False) -> Iterator[Workspace]:
-    """Open the workspace for reading, or for writing (then it is made if missing).
+    """Open the workspace for reading, or for writing: if missing it is made with the first vintage, and not at all without.
 
     Raises WorkspaceError if it is missing, in use by another process, damaged or of another version.
     """
     file = workspace_file(path)
     if not writing and not file.is_file():
-        raise WorkspaceError(f"{file}: there is no workspace yet; import a source: orebridge data import SOURCE PATH.")
+        raise WorkspaceError(f"{file}: {NOTHING_YET}")
     import duckdb
 
     try:
@@ -323,31 +329,28 @@ def open_workspace(path: Path | None = None, *, writing: bool = False) -> Iterat
             f"{file}: cannot be opened ({_first_line(error)}). Another process may be using it, or it is no workspace: "
             "wait, or name another with --workspace."
         ) from error
+    made = False
     try:
-        _prepare(connection, file, fresh)
-        yield Workspace(file, connection)
+        space = Workspace(file, connection, made := not fresh and _is_made(connection, file))
+        if not (made or writing):
+            raise WorkspaceError(f"{file}: {NOTHING_YET}")
+        try:
+            yield space
+        finally:
+            made = space.made
     finally:
         connection.close()
+        if fresh and not made:
+            file.unlink(missing_ok=True)
 
 
-def _made() -> str:
-    """The tables of a new workspace, in one transaction and one statement."""
-    tables = dict(_RECORDS)
-    for name, typed in TABLES.items():
-        tables[name] = ", ".join(
-            ["file INTEGER", "row INTEGER", *(f"{column} {kind}" for column, kind in typed.items())]
-        )
-    made = "".join(f"CREATE TABLE {name} ({columns}); " for name, columns in tables.items())
-    return f"BEGIN TRANSACTION; {made}INSERT INTO about VALUES ({VERSION}); COMMIT"
-
-
-def _prepare(connection: duckdb.DuckDBPyConnection, file: Path, fresh: bool) -> None:
+def _is_made(connection: duckdb.DuckDBPyConnection, file: Path) -> bool:
+    """Whether this is a workspace, or an empty database as a killed first import leaves it; else raises WorkspaceError."""
     import duckdb
 
     try:
-        if fresh:
-            connection.execute(_made())
-            return
+        if not connection.execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchall():
+            return False
         found = connection.execute("SELECT version FROM about").fetchall()
     except duckdb.Error as error:
         raise WorkspaceError(f"{file}: a DuckDB file, but no workspace of ours ({_first_line(error)}).") from error
@@ -356,6 +359,18 @@ def _prepare(connection: duckdb.DuckDBPyConnection, file: Path, fresh: bool) -> 
             f"{file}: a workspace of version {found[0][0] if found else 'unknown'}, this is version {VERSION}; import the "
             "sources into a new one."
         )
+    return True
+
+
+def _tables() -> str:
+    """The statements that make the tables of a new workspace."""
+    tables = dict(_RECORDS)
+    for name, typed in TABLES.items():
+        tables[name] = ", ".join(
+            ["file INTEGER", "row INTEGER", *(f"{column} {kind}" for column, kind in typed.items())]
+        )
+    made = "".join(f"CREATE TABLE {name} ({columns}); " for name, columns in tables.items())
+    return f"{made}INSERT INTO about VALUES ({VERSION})"
 
 
 def _first_line(error: Exception) -> str:

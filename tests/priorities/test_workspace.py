@@ -11,7 +11,7 @@ import pytest
 import typed
 from orebridge.importers import import_source
 from orebridge.priorities.inputs import Inputs, bundled_inputs
-from orebridge.workspace import default_workspace, open_workspace
+from orebridge.workspace import About, default_workspace, open_workspace
 from orebridge.workspace_inputs import MEAN_OF_SIX, ranking_inputs, workspace_inputs
 from orebridge.workspace_overlay import laid_over
 from tests.importers.make import LONG_HEAD, comtrade_answer, comtrade_row, eu_folder, mcs2026, workbook
@@ -99,7 +99,8 @@ def test_refusals_name_place_cause_and_repair(
     capsys: pytest.CaptureFixture[str], tmp_path: Path, words: tuple[str, ...], code: int, said: str
 ) -> None:  # fmt: skip
     small(tmp_path, TRADE, COBALT, SCORES)
-    with open_workspace(tmp_path / "empty.duckdb", writing=True):
+    nothing = About("baci", "V202601", "x", "x", "x", "x")
+    with open_workspace(tmp_path / "empty.duckdb", writing=True) as space, space.replacing(nothing):
         pass
     (tmp_path / "text.duckdb").write_text("no database", encoding="utf-8")
     assert run(*(word.format(tmp=tmp_path) for word in words)) == code
