@@ -132,7 +132,11 @@ def test_a_browser_that_lacks_a_library_is_found_out(tmp_path: Path, monkeypatch
 @pytest.mark.parametrize("command", COMMANDS, ids=lambda words: words[0])
 @pytest.mark.parametrize(
     ("options", "said"),
-    [(["--pictures", "png"], "--out"), (["--pictures", "gif", "--out", "x"], "choose from png and svg")],
+    [
+        (["--pictures", "png"], "--out"),
+        (["--pictures", "gif", "--out", "x"], "choose from png and svg"),
+        (["--out", " "], "an empty name"),
+    ],
 )
 def test_wrong_use_is_code_2(
     command: list[str], options: list[str], said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
@@ -143,6 +147,15 @@ def test_wrong_use_is_code_2(
     assert run(monkeypatch, *command, *options) == 2
     assert said in re.sub(r"[\s│]+", " ", capsys.readouterr().err)
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=lambda words: words[0])
+def test_help_names_the_extra(
+    command: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Square brackets would be taken for markup and left out."""
+    run(monkeypatch, command[0], "--help")
+    assert "the extra `pictures`" in re.sub(r"[\s│]+", " ", capsys.readouterr().out)
 
 
 def test_kinds() -> None:

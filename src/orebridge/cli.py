@@ -16,7 +16,7 @@ from orebridge.cli_redteam import redteam
 from orebridge.cli_simulate import simulate
 from orebridge.cli_vulnerabilities import vulnerabilities
 from orebridge.stopping import ctrl_c_heard, stop_if_interrupted
-from orebridge.terminal import Members, Overlay, Pictures, Tables, countries, emit, progress, ready, told_of
+from orebridge.terminal import Members, Overlay, Pictures, Tables, countries, emit, folder, progress, ready, told_of
 
 if TYPE_CHECKING:
     from orebridge.errors import OrebridgeError
@@ -41,7 +41,7 @@ def respond(
     members: Members = "USA,JPN",
     start: Annotated[str, typer.Option(help="First month of the plan, YYYY-MM.")] = "2026-12",
     months: Annotated[int, typer.Option(help="Months reported.")] = 24,
-    out: Annotated[Path | None, typer.Option(help="Folder for the brief, plan.json and tables.")] = None,
+    out: Annotated[Path | None, folder("Folder for the brief, plan.json and tables.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Pure JSON on standard output.")] = False,
     as_dated: Annotated[bool, typer.Option("--as-dated", help="Place each shock at its own date.")] = False,
     foresight: Annotated[

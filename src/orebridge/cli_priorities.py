@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from orebridge.terminal import Overlay, Pictures, Tables, countries, emit, ready, split, told_of
+from orebridge.terminal import Overlay, Pictures, Tables, countries, emit, folder, ready, split, told_of
 
 
 def priorities(
@@ -30,7 +30,7 @@ def priorities(
         bool,
         typer.Option("--refresh", help="Compute the expected losses anew with the delivery model (under a minute)."),
     ] = False,
-    out: Annotated[Path | None, typer.Option(help="Folder for the page, figures, tables and priorities.json.")] = None,
+    out: Annotated[Path | None, folder("Folder for the page, figures, tables and priorities.json.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Pure JSON on standard output.")] = False,
     pictures: Pictures = "",
     world: Tables = None,

@@ -8,7 +8,19 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from orebridge.terminal import Members, Overlay, Pictures, Tables, countries, emit, progress, ready, split, told_of
+from orebridge.terminal import (
+    Members,
+    Overlay,
+    Pictures,
+    Tables,
+    countries,
+    emit,
+    folder,
+    progress,
+    ready,
+    split,
+    told_of,
+)
 
 if TYPE_CHECKING:
     from orebridge.ensemble.result import Ensemble
@@ -31,7 +43,7 @@ def simulate(
     store: Annotated[
         Path | None, typer.Option(help="Folder that keeps runs as they are done; the same command goes on from it.")
     ] = None,
-    out: Annotated[Path | None, typer.Option(help="Folder for tables, JSON and pictures.")] = None,
+    out: Annotated[Path | None, folder("Folder for tables, JSON and pictures.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Pure JSON on standard output.")] = False,
     show: Annotated[
         int | None, typer.Option(help="Only print what happens in this run, as shock files for `orebridge respond`.")

@@ -8,7 +8,19 @@ from typing import Annotated
 
 import typer
 
-from orebridge.terminal import Members, Overlay, Pictures, Tables, countries, emit, progress, ready, split, told_of
+from orebridge.terminal import (
+    Members,
+    Overlay,
+    Pictures,
+    Tables,
+    countries,
+    emit,
+    folder,
+    progress,
+    ready,
+    split,
+    told_of,
+)
 
 
 def vulnerabilities(
@@ -34,7 +46,7 @@ def vulnerabilities(
     ] = False,
     remedies: Annotated[int, typer.Option(help="Look for remedies of so many of the worst hits.")] = 0,
     quick: Annotated[bool, typer.Option("--quick", help="Leave out times to survive with a plan.")] = False,
-    out: Annotated[Path | None, typer.Option(help="Folder for the page, JSON and tables.")] = None,
+    out: Annotated[Path | None, folder("Folder for the page, JSON and tables.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Pure JSON on standard output.")] = False,
     pictures: Pictures = "",
     world: Tables = None,

@@ -10,9 +10,10 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
+from typer.models import OptionInfo
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -33,10 +34,22 @@ Pictures = Annotated[
     str,
     typer.Option(
         "--pictures",
-        help="Write every chart as a picture file too: png, svg or png,svg. Needs --out, the extra orebridge[pictures] and a "
+        help="Write every chart as a picture file too: png, svg or png,svg. Needs --out, the extra `pictures` of Orebridge and a "
         "Chrome or Chromium on this machine.",
     ),
 ]
+
+
+def _folder(given: str) -> Path:
+    # Path("") is the current folder: a variable that is not set would scatter the answer there.
+    if not given.strip():
+        raise typer.BadParameter("an empty name; name a folder ('.' is the current one).")
+    return Path(given)
+
+
+def folder(what: str) -> OptionInfo:
+    """The option `--out`: a folder by a name that is not empty; `what` is its help."""
+    return cast(OptionInfo, typer.Option("--out", help=what, parser=_folder, metavar="PATH"))
 
 
 def ready(out: Path | None, pictures: str) -> tuple[str, ...]:
