@@ -210,7 +210,9 @@ def test_line_ends_are_found_where_numpy_finds_them(lines: list[str], tail: byte
         assert _places(octets, 10).tolist() == np.flatnonzero(octets == 10).tolist()
 
 
-@pytest.mark.parametrize("pair", ["4,8", "1234,8", "8,1234", ",8", "4,", "4A,8", "a,b", "842,392"])
+@pytest.mark.parametrize(
+    "pair", ["4,8", "1234,8", "8,1234", ",8", "4,", "4A,8", "a,b", "842,392", "AB123456,9", "4,-123456", "é,8"]
+)
 @pytest.mark.parametrize("year", ["2024", "24", "02024"])
 def test_lines_of_another_shape_are_picked_all_the_same(year: str, pair: str) -> None:
     """What is wrong in them is for the parser to say; that they hold a wanted code is seen."""

@@ -34,7 +34,7 @@ _U = np.uint64
 _HEAD = 24
 _FIFTH, _FIFTH_COMMA = _U(0xFF << 32), _U(_COMMA << 32)
 _SEVENTH, _SEVENTH_COMMA, _SIX = _U(0xFF << 48), _U(_COMMA << 48), _U((1 << 48) - 1)
-_DIGITS = _U(0x1010101010101010)
+_COMMAS, _LOWS, _TOPS = _U(0x2C2C2C2C2C2C2C2C), _U(0x7F7F7F7F7F7F7F7F), _U(0x8080808080808080)
 #: Times 1 << 8p these have p, and 8p, in the highest byte: the place of a byte from its single bit.
 _PLACE, _BITS_BEFORE = _U(0x0001020304050607), _U(0x0008101820283038)
 #: Six bytes of text times this, highest 16 bits: few codes that are not wanted share a place with one that is.
@@ -88,7 +88,7 @@ class _Scratch(threading.local):
     """Memory of a thread that is used for block after block: fresh memory for every step would cost more than the step."""
 
     def __init__(self) -> None:
-        self._bytes = np.empty(LONGEST + BLOCK + 8, bool)
+        self._bytes = np.empty(LONGEST + BLOCK, bool)
         self._lines = 0
 
     def flags(self, size: int) -> Flags:
@@ -206,7 +206,7 @@ def _places(octets: NDArray[np.uint8], octet: int) -> Positions:
     flags = _SCRATCH.flags((size + 7) // 8 * 8)
     flags[size:] = False
     np.equal(octets, octet, out=flags[:size])
-    words = flags.view(np.uint64)
+    words = flags.view("<u8")
     places = np.flatnonzero(np.not_equal(words, _U(0)))
     if len(places) != np.count_nonzero(flags):
         return np.flatnonzero(flags)
@@ -234,13 +234,16 @@ def _usual(block: bytes | memoryview, octets: NDArray[np.uint8], begins: Positio
     codes, other, shaped = _SCRATCH.of_lines(len(begins))
     if not np.equal(np.bitwise_and(first, _FIFTH, out=other), _FIFTH_COMMA, out=shaped).all():
         return None
-    # "i,j," fills four to eight bytes after the year. Digits have the bit 0x10, commas have not.
+    # "i,j," fills four to eight bytes after the year; the highest bit of each byte is made to say whether it is a comma.
     np.bitwise_or(np.right_shift(first, _U(40), out=codes), np.left_shift(second, _U(24), out=other), out=codes)
-    np.bitwise_xor(np.bitwise_and(codes, _DIGITS, out=codes), _DIGITS, out=codes)
+    np.bitwise_xor(codes, _COMMAS, out=codes)
+    np.add(np.bitwise_and(codes, _LOWS, out=other), _LOWS, out=other)
+    np.bitwise_and(np.bitwise_or(codes, other, out=codes), _TOPS, out=codes)
+    np.bitwise_xor(codes, _TOPS, out=codes)
     # Without its lowest bit, the first comma; then its lowest bit alone, the second; then how many bits are before it.
     np.bitwise_and(codes, np.subtract(codes, _U(1), out=other), out=codes)
     np.bitwise_and(codes, np.subtract(_U(0), codes, out=other), out=codes)
-    np.multiply(np.right_shift(codes, _U(4), out=codes), _BITS_BEFORE, out=codes)
+    np.multiply(np.right_shift(codes, _U(7), out=codes), _BITS_BEFORE, out=codes)
     np.right_shift(codes, _U(56), out=codes)
     # The code begins one byte after it, in the second word (from the third byte after the year on).
     np.subtract(codes, _U(16), out=codes)
