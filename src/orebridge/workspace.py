@@ -349,10 +349,12 @@ def _is_made(connection: duckdb.DuckDBPyConnection, file: Path) -> bool:
     import duckdb
 
     try:
-        if not connection.execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchall():
-            return False
         found = connection.execute("SELECT version FROM about").fetchall()
     except duckdb.Error as error:
+        # Only now, because this question takes ten times as long.
+        with suppress(duckdb.Error):
+            if not connection.execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchall():
+                return False
         raise WorkspaceError(f"{file}: a DuckDB file, but no workspace of ours ({_first_line(error)}).") from error
     if [row[0] for row in found] != [VERSION]:
         raise WorkspaceError(
