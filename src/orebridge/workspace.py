@@ -210,8 +210,8 @@ class Writing:
         held = self.connection.execute("SELECT id, part, source, vintage FROM vintages").fetchall()
         self._last_id = max((int(row[0]) for row in held), default=0)
         self._earlier = {str(row[1]): int(row[0]) for row in held if row[2:] == (about.source, about.vintage)}
-        found = self.connection.execute("SELECT max(file) FROM files").fetchall() if held else [(0,)]
-        self._last_file = int(found[0][0] or 0)
+        files = self.connection.execute("SELECT max(file) FROM files").fetchall() if held else []
+        self._last_file = int(files[0][0] or 0) if files else 0
         self.rows = 0
         self.files: list[int] = []
 
@@ -310,7 +310,10 @@ class Writing:
 
 @contextmanager
 def open_workspace(path: Path | None = None, *, writing: bool = False) -> Iterator[Workspace]:
-    """Open the workspace for reading, or for writing: if missing it is made with the first vintage, and not at all without.
+    """Open the workspace for reading, or for writing: if missing it is made with the first vintage.
+
+    A first import that fails leaves an empty database, which is as good as none. It is not removed: another process may
+    be about to write to it.
 
     Raises WorkspaceError if it is missing, in use by another process, damaged or of another version.
     """
@@ -329,23 +332,17 @@ def open_workspace(path: Path | None = None, *, writing: bool = False) -> Iterat
             f"{file}: cannot be opened ({_first_line(error)}). Another process may be using it, or it is no workspace: "
             "wait, or name another with --workspace."
         ) from error
-    made = False
     try:
-        space = Workspace(file, connection, made := not fresh and _is_made(connection, file))
+        made = not fresh and _is_made(connection, file)
         if not (made or writing):
             raise WorkspaceError(f"{file}: {NOTHING_YET}")
-        try:
-            yield space
-        finally:
-            made = space.made
+        yield Workspace(file, connection, made)
     finally:
         connection.close()
-        if fresh and not made:
-            file.unlink(missing_ok=True)
 
 
 def _is_made(connection: duckdb.DuckDBPyConnection, file: Path) -> bool:
-    """Whether this is a workspace, or an empty database as a killed first import leaves it; else raises WorkspaceError."""
+    """Whether this is a workspace, or an empty database as a first import leaves it that fails; else raises WorkspaceError."""
     import duckdb
 
     try:

@@ -12,7 +12,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from orebridge.errors import ImportRefused, UnknownLabel
+from orebridge.errors import ImportRefused, UnknownLabel, WorkspaceError
 from orebridge.importers import SOURCES, Wish, import_source
 from orebridge.importers.opening import opened
 from orebridge.importers.reading import importer
@@ -105,7 +105,8 @@ def test_years_not_wished_for_are_not_imported(source: str, tmp_path: Path) -> N
     given = sample(source, tmp_path / "given")
     with pytest.raises(ImportRefused, match="no row of it is wanted"):
         import_source(source, given, tmp_path / "w.duckdb", wish=Wish(years=frozenset({1955})))
-    assert not list(tmp_path.glob("w.duckdb*"))
+    with pytest.raises(WorkspaceError, match="there is no workspace yet"), open_workspace(tmp_path / "w.duckdb"):
+        pass
 
 
 @EVERY
